@@ -1,0 +1,170 @@
+// Package phone is about telephone numbers: reading what trunks and people
+// write, the spellings in which a CRM may hold a number, whether two texts are
+// the same number, and what may stand in a log. The numbering plans are
+// libphonenumber's. It knows nothing else.
+package phone
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/nyaruka/phonenumbers"
+)
+
+// Reasons why a text holds no number that could be looked up. Errors of
+// [Region.Parse] wrap one of them.
+var (
+	// ErrWithheld: the caller's number was withheld by the caller or a network.
+	ErrWithheld = errors.New("the number is withheld")
+	// ErrNotANumber: the text is no telephone number.
+	ErrNotANumber = errors.New("not a telephone number")
+)
+
+// maxText is the longest text that is read as a number. SIP addresses with
+// parameters are long; no number is.
+const maxText = 250
+
+// minDigits is the length below which nothing can be looked up.
+const minDigits = 3
+
+// Number is a telephone number, parsed once. It is immutable; only
+// [Region.Parse] makes one, and the zero Number is no number.
+type Number struct {
+	e164      string // +33427466347
+	nsn       string // 427466347, with a significant leading zero where a plan has one
+	dialled   string // 04 27 46 63 47: grouped, as people of the region dial it
+	worldwide string // +33 4 27 46 63 47
+	idd       string // 00, 011, ...: what the region dials for abroad
+	extension string
+	domestic  bool
+	valid     bool
+}
+
+// IsZero reports whether n is no number.
+func (n Number) IsZero() bool { return n.e164 == "" }
+
+// Valid reports whether the number fits its country's numbering plan. One that
+// does not may still be what a trunk delivered.
+func (n Number) Valid() bool { return n.valid }
+
+// Region is a country whose rules national numbers are read by. Only
+// [ParseRegion] makes one.
+type Region struct {
+	code    string
+	calling int    // 33
+	idd     string // 00
+}
+
+// ParseRegion reads an ISO 3166 country code such as FR.
+func ParseRegion(code string) (Region, error) {
+	if len(code) != 2 || !phonenumbers.GetSupportedRegions()[strings.ToUpper(code)] {
+		return Region{}, fmt.Errorf("%q is not a country code; write the two letters of ISO 3166, for example FR", code)
+	}
+	code = strings.ToUpper(code)
+	return Region{
+		code:    code,
+		calling: phonenumbers.GetCountryCodeForRegion(code),
+		idd:     internationalPrefix(code),
+	}, nil
+}
+
+// String returns the country code.
+func (r Region) String() string { return r.code }
+
+var plainDigits = regexp.MustCompile(`^\d+$`)
+
+// internationalPrefix learns what a region dials for abroad from how
+// libphonenumber writes a foreign number there. Plans with carrier selection
+// have no single prefix; 00 is what software writes then.
+func internationalPrefix(region string) string {
+	abroad := phonenumbers.GetExampleNumber("CH")
+	if region == "CH" || region == "LI" {
+		abroad = phonenumbers.GetExampleNumber("FR")
+	}
+	prefix, _, _ := strings.Cut(phonenumbers.FormatOutOfCountryCallingNumber(abroad, region), " ")
+	if !plainDigits.MatchString(prefix) {
+		return "00"
+	}
+	return prefix
+}
+
+// Parse reads a number as trunks, SIP headers and people write it: national,
+// +33 (0)1 ..., 0033..., 33... without a plus, tel:, sip:user@host, with an
+// extension. The error wraps [ErrWithheld] or [ErrNotANumber]; it does not
+// repeat the text, which may be personal.
+func (r Region) Parse(text string) (Number, error) {
+	bare := Bare(text)
+	if isWithheld(bare) {
+		return Number{}, ErrWithheld
+	}
+	if err := r.plausible(bare); err != nil {
+		return Number{}, err
+	}
+	return r.parse(bare)
+}
+
+// plausible refuses what libphonenumber would read with too much good will:
+// it takes letters for a telephone keypad's, so "unknown123" becomes digits.
+func (r Region) plausible(bare string) error {
+	switch {
+	case len(bare) > maxText:
+		return fmt.Errorf("%w: %d characters are too many", ErrNotANumber, len(bare))
+	case countDigits(bare) < minDigits:
+		return fmt.Errorf("%w: fewer than %d digits", ErrNotANumber, minDigits)
+	case hasLetters(extensionMark.ReplaceAllString(bare, "")):
+		return fmt.Errorf("%w: it has letters", ErrNotANumber)
+	}
+	return nil
+}
+
+func (r Region) parse(text string) (Number, error) {
+	parsed, err := phonenumbers.Parse(text, r.code)
+	if err != nil {
+		return Number{}, fmt.Errorf("%w: %w", ErrNotANumber, err)
+	}
+	if !phonenumbers.IsValidNumber(parsed) {
+		if abroad := withPlus(text); abroad != nil {
+			parsed = abroad
+		}
+	}
+	return r.number(parsed), nil
+}
+
+// withPlus reads bare digits as an international number: many trunks deliver
+// E.164 without its plus. It returns nil unless that is a valid number.
+func withPlus(text string) *phonenumbers.PhoneNumber {
+	digits := digitsOf(text)
+	if strings.HasPrefix(digits, "0") || strings.ContainsAny(text, "+＋") {
+		return nil
+	}
+	parsed, err := phonenumbers.Parse("+"+digits, "ZZ")
+	if err != nil || !phonenumbers.IsValidNumber(parsed) {
+		return nil
+	}
+	return parsed
+}
+
+func (r Region) number(parsed *phonenumbers.PhoneNumber) Number {
+	extension := parsed.GetExtension()
+	parsed.Extension = nil // spellings are of the line, not of a desk behind it
+	worldwide := phonenumbers.Format(parsed, phonenumbers.INTERNATIONAL)
+	domestic := int(parsed.GetCountryCode()) == r.calling
+	// An Italian 06 written nationally reads as a French mobile: a foreign
+	// number is spelled as people of the region dial it.
+	dialled := r.idd + " " + strings.TrimPrefix(worldwide, "+")
+	if domestic {
+		dialled = phonenumbers.Format(parsed, phonenumbers.NATIONAL)
+	}
+	return Number{
+		e164:      phonenumbers.Format(parsed, phonenumbers.E164),
+		nsn:       phonenumbers.GetNationalSignificantNumber(parsed),
+		dialled:   dialled,
+		worldwide: worldwide,
+		idd:       r.idd,
+		extension: extension,
+		domestic:  domestic,
+		valid:     phonenumbers.IsValidNumber(parsed),
+	}
+}

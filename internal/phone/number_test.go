@@ -1,0 +1,259 @@
+package phone
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+func region(t testing.TB, code string) Region {
+	t.Helper()
+	r, err := ParseRegion(code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func number(t testing.TB, code, text string) Number {
+	t.Helper()
+	n, err := region(t, code).Parse(text)
+	if err != nil {
+		t.Fatalf("parsing %q: %v", text, err)
+	}
+	return n
+}
+
+func TestARegionIsAnISOCountryCode(t *testing.T) {
+	for code, good := range map[string]bool{"FR": true, "fr": true, "US": true, "": false, "F": false, "FRA": false, "ZZ": false, "33": false, "001": false} {
+		if _, err := ParseRegion(code); (err == nil) != good {
+			t.Errorf("ParseRegion(%q) = %v", code, err)
+		}
+	}
+}
+
+func TestANumberIsReadAsTrunksAndPeopleWriteIt(t *testing.T) {
+	for _, test := range []struct{ region, text, want string }{
+		{"FR", "0427466347", "+33427466347"},
+		{"FR", "04 27 46 63 47", "+33427466347"},
+		{"FR", "04.27.46.63.47", "+33427466347"},
+		{"FR", "+33 (0)1 23 45 67 89", "+33123456789"},
+		{"FR", "+33(0)123456789", "+33123456789"},
+		{"FR", "0033123456789", "+33123456789"},
+		{"FR", "0033 (0)1 23 45 67 89", "+33123456789"},
+		{"FR", "33427466347", "+33427466347"},
+		{"FR", "427466347", "+33427466347"},
+		{"FR", " +33427466347 ", "+33427466347"},
+		{"FR", "٠٤٢٧٤٦٦٣٤٧", "+33427466347"},
+		{"FR", "tel:+33-1-23-45-67-89", "+33123456789"},
+		{"FR", "tel:0123456789;phone-context=+33", "+33123456789"},
+		{"FR", "TEL:+33123456789;isub=1;ext=12", "+33123456789"},
+		{"FR", "sip:0427466347@trunk.example.net", "+33427466347"},
+		{"FR", "sip:+33427466347@trunk.example.net:5060;user=phone", "+33427466347"},
+		{"FR", "sip:%2B33427466347;npdi@trunk", "+33427466347"},
+		{"FR", "sips:0033427466347@trunk", "+33427466347"},
+		{"FR", `"Camille Moreau" <sip:0427466347@trunk>;tag=1f`, ""},
+		{"FR", `"Camille Moreau" <sip:0427466347@trunk>`, "+33427466347"},
+		{"FR", "Camille <0427466347>", "+33427466347"},
+		{"FR", "0427466347@trunk", "+33427466347"},
+		{"FR", "0123456789 ext. 12", "+33123456789"},
+		{"FR", "+33 1 23 45 67 89 x12", "+33123456789"},
+		{"FR", "01 23 45 67 89 poste 12", "+33123456789"},
+		{"FR", "493012345678", "+493012345678"}, // E.164 without its plus
+		{"FR", "00493012345678", "+493012345678"},
+		{"DE", "030/901820", "+4930901820"},
+		{"IT", "06 1234567", "+39061234567"},
+		{"US", "(201) 555-0123", "+12015550123"},
+		{"US", "011 33 4 27 46 63 47", "+33427466347"},
+		{"FR", "1234567", "+331234567"}, // fits no plan, but it is what was delivered
+	} {
+		got, err := region(t, test.region).Parse(test.text)
+		if got.E164() != test.want {
+			t.Errorf("%s %q = %q (%v), want %q", test.region, test.text, got.E164(), err, test.want)
+		}
+	}
+}
+
+func TestWhatIsNoNumberIsNeverLookedUp(t *testing.T) {
+	r := region(t, "FR")
+	for _, text := range []string{
+		"", "  ", "anonymous", "Anonymous", "ANONYMOUS", "sip:anonymous@anonymous.invalid", `"Anonymous" <sip:anonymous@anonymous.invalid>`,
+		"unknown", "private", "Private Number", "withheld", "unavailable", "restricted", "Numéro masqué", "inconnu",
+		"null", "undefined", "0", "0000000000", "-", "?", "s", "asterisk", "266696687",
+	} {
+		if _, err := r.Parse(text); !errors.Is(err, ErrWithheld) {
+			t.Errorf("Parse(%q) = %v, want withheld", text, err)
+		}
+	}
+	for _, text := range []string{
+		"unknown123", "12", "1-800-FLOWERS", "javascript:alert(1)", "'; drop table contacts; --", "{call.caller}",
+		strings.Repeat("7", 500), "0427466347x", "<script>0427466347</script>", "99999999999999999999",
+	} {
+		if _, err := r.Parse(text); !errors.Is(err, ErrNotANumber) {
+			t.Errorf("Parse(%q) = %v, want not a number", text, err)
+		}
+	}
+}
+
+func TestParseErrorsDoNotRepeatTheText(t *testing.T) {
+	_, err := region(t, "FR").Parse("04 27 46 63 47 99 99 99 99 99 99 99")
+	if err == nil || strings.Contains(err.Error(), "46") {
+		t.Errorf("err = %v", err)
+	}
+}
+
+func TestSpellings(t *testing.T) {
+	want := map[string]string{
+		"e164": "+33427466347", "digits": "33427466347", "idd": "0033427466347", "national": "0427466347",
+		"nsn": "427466347", "international": "+33 4 27 46 63 47", "spaced": "04 27 46 63 47",
+		"dotted": "04.27.46.63.47", "dashed": "04-27-46-63-47", "like": "%4%2%7%4%6%6%3%4%7",
+		"last7": "7466347", "last8": "27466347", "last9": "427466347", "last10": "427466347",
+		"## ## ## ## ##": "04 27 46 63 47", "(##) ##-##-##-##": "(04) 27-46-63-47", "## ##": "",
+	}
+	n := number(t, "FR", "0427466347")
+	for name, text := range want {
+		spelling, err := ParseSpelling(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := spelling.Of(n); got != text {
+			t.Errorf("%s = %q, want %q", name, got, text)
+		}
+		if got := spelling.Of(Number{}); got != "" {
+			t.Errorf("%s of no number = %q", name, got)
+		}
+	}
+	for _, name := range SpellingNames() {
+		if _, tested := want[name]; !tested {
+			t.Errorf("the spelling %s is not tested", name)
+		}
+	}
+	if _, err := ParseSpelling("e146"); err == nil {
+		t.Error("an unknown spelling was accepted")
+	}
+	if _, err := ParseSpelling(`## "#`); err == nil {
+		t.Error("a mask with a quote was accepted")
+	}
+}
+
+func TestAForeignNumberIsSpelledAsItIsDialledFromHere(t *testing.T) {
+	// Nationally this Italian number reads 06 1234 5678: a French mobile.
+	n := number(t, "FR", "+39 06 1234 5678")
+	for name, want := range map[string]string{"national": "00390612345678", "spaced": "00 39 06 1234 5678", "e164": "+390612345678"} {
+		spelling, _ := ParseSpelling(name)
+		if got := spelling.Of(n); got != want {
+			t.Errorf("%s = %q, want %q", name, got, want)
+		}
+	}
+	idd, _ := ParseSpelling("idd")
+	if got := idd.Of(number(t, "US", "+390612345678")); got != "011390612345678" {
+		t.Errorf("idd from the US = %q", got)
+	}
+}
+
+func TestEveryStoredSpellingIsTheSameNumber(t *testing.T) {
+	n := number(t, "FR", "0123456789")
+	for _, stored := range []string{
+		"+33123456789", "+33 1 23 45 67 89", "+33 (0)1 23 45 67 89", "0033123456789", "0033 (0)1 23 45 67 89",
+		"0123456789", "01 23 45 67 89", "01.23.45.67.89", "01-23-45-67-89", "(01) 23-45-67-89", "01/23/45/67/89",
+		"33123456789", "33 1 23 45 67 89", "01 23 45 67 89 ", "\t01 23 45 67 89", "01 23 45 67 89",
+		"01 23 45 67 89 ext. 12", "01 23 45 67 89 poste 12", "+33 1 23 45 67 89 x12", "tel:+33123456789",
+		"01 23 45 67 89 / 06 12 34 56 78", "06 12 34 56 78 - 01 23 45 67 89", "06 12 34 56 78; 01 23 45 67 89",
+		"01 23 45 67 89 (bureau)", "Bureau : 01 23 45 67 89", "01 23 45 67 89, demander Rosa", "+33123456789 (pro)",
+	} {
+		if !region(t, "FR").Same(n, stored) {
+			t.Errorf("%q is not taken as the number", stored)
+		}
+	}
+}
+
+func TestAStrangersNumberIsNeverTheSame(t *testing.T) {
+	n := number(t, "FR", "0123456789")
+	for _, stored := range []string{
+		"", "0223456789", "+49 1 23456789", "123456789012", "23456789", "3456789", "01234567890", "+330123456789012",
+		"06 12 34 56 78", "1234", "n/a", "0012 3456789", "+32 1 23 45 67 89", "01 23 45 67", "REF0123456789123",
+		strings.Repeat("0123456789 ", 200),
+	} {
+		if region(t, "FR").Same(n, stored) {
+			t.Errorf("%q is taken as the number", stored)
+		}
+	}
+	if region(t, "FR").Same(Number{}, "") || region(t, "FR").Same(Number{}, "0123456789") {
+		t.Error("no number is the same as something")
+	}
+}
+
+func TestExtensionsCountOnlyWhenBothHaveOne(t *testing.T) {
+	r := region(t, "FR")
+	desk := number(t, "FR", "0123456789 ext. 12")
+	for stored, want := range map[string]bool{"0123456789": true, "0123456789 x12": true, "0123456789 x13": false} {
+		if got := r.Same(desk, stored); got != want {
+			t.Errorf("Same(desk 12, %q) = %v", stored, got)
+		}
+	}
+}
+
+func TestAVanityNumberInACRMIsFound(t *testing.T) {
+	if !region(t, "US").Same(number(t, "US", "18003569377"), "1-800-FLOWERS") {
+		t.Error("1-800-FLOWERS is not 1 800 356 9377")
+	}
+}
+
+func TestPatterns(t *testing.T) {
+	r := region(t, "FR")
+	for _, test := range []struct {
+		pattern, text string
+		want          bool
+	}{
+		{"2-6", "1013", true}, {"2-6", "10", true}, {"2-6", "1", false}, {"2-6", "1234567", false}, {"2-6", "+1013", false},
+		{"2-6", "sip:1013@pbx", true}, {"4", "1013", true}, {"4", "101", false},
+		{"10??", "1013", true}, {"10??", "10134", false},
+		{"+3342746*", "0427466347", true}, {"+3342746*", "0127466347", false},
+		{"04*", "+33427466347", true}, {"04*", "0033427466347", true}, {"04*", "04 27 46 63 47", true},
+		{"06*", "+39 06 1234 5678", false}, // foreign: not the national 06
+		{"3*", "0427466347", false}, {"3*", "3949", true},
+		{"0[45]*", "0427466347", true}, {"04*", "anonymous", false},
+	} {
+		p, err := ParsePattern(test.pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Match(r, test.text); got != test.want {
+			t.Errorf("%s on %q = %v", test.pattern, test.text, got)
+		}
+	}
+	for _, bad := range []string{"", "6-2", "0-3", "2-99", "abc", "[", "{call.caller}", "01 23"} {
+		if _, err := ParsePattern(bad); err == nil {
+			t.Errorf("ParsePattern(%q) was accepted", bad)
+		}
+	}
+}
+
+func TestMaskedNumbersShowNoMoreThanCountryAndTwoDigits(t *testing.T) {
+	n := number(t, "FR", "0427466347")
+	if got := n.Masked(); got != "+33*******47" {
+		t.Errorf("Masked = %q", got)
+	}
+	if n.String() != n.Masked() || strings.Contains(n.GoString(), "427466") {
+		t.Error("a number prints itself whole")
+	}
+	for text, want := range map[string]string{
+		"": "", "7": "**", "1013": "**13", "anonymous": "*******us",
+	} {
+		if got := MaskRaw(text); got != want {
+			t.Errorf("MaskRaw(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestMaskTextHidesEveryWayOfWritingANumber(t *testing.T) {
+	for _, text := range []string{
+		"+33427466347", "0427466347", "04 27 46 63 47", "04.27.46.63.47", "04-27-46-63-47", "%4%2%7%4%6%6%3%4%7",
+		"phone=%2B33427466347", "phone=04%2027%2046%2063%2047", "phone=04+27+46+63+47", "(04) 27-46-63-47", "04/27/46/63/47",
+	} {
+		masked := MaskText("no phone like '" + text + "' in where, status 503")
+		if strings.Contains(digitsOf(masked), "466") || !strings.Contains(masked, "no phone like") || !strings.Contains(masked, "503") {
+			t.Errorf("MaskText(%q) = %q", text, masked)
+		}
+	}
+}
