@@ -1,0 +1,93 @@
+package template
+
+import (
+	"errors"
+	"strings"
+	"unicode"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// position is where in a text a value stands: first, when nothing is before it.
+type position struct{ first bool }
+
+// escaper makes a value fit its place, or says why it can't stand there.
+type escaper func(kind Kind, value string, at position) (string, error)
+
+// textValue drops what would change a line that people read: control
+// characters and the marks that reorder text.
+func textValue(_ Kind, value string, _ position) (string, error) {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.Is(unicode.C, r):
+			return -1
+		}
+		return r
+	}, value), nil
+}
+
+func verbatimValue(_ Kind, value string, _ position) (string, error) { return value, nil }
+
+var errExpression = errors.New("holds characters that could change the query it stands in; only letters, digits, spaces and . _ @ + - may")
+
+// expressionValue keeps data from ending the quotes of a query language that
+// the program does not know.
+func expressionValue(kind Kind, value string, _ position) (string, error) {
+	if kind == Spelled || kind == Composed || harmless(value, "._@+-") {
+		return value, nil
+	}
+	return "", errExpression
+}
+
+func harmless(value, punctuation string) bool {
+	return !strings.ContainsFunc(value, func(r rune) bool {
+		return !isAlphanumeric(r) && r != ' ' && !strings.ContainsRune(punctuation, r)
+	})
+}
+
+// isAlphanumeric reports whether a character is a letter or digit, and stays
+// one: where a program squeezes text into an old code page, the modifier
+// letters become quotes, and the click letters the operators | and !.
+func isAlphanumeric(r rune) bool {
+	isLookalike := r >= 0x01c0 && r <= 0x01c3 || r >= 0x02b0 && r <= 0x02ff
+	return unicode.IsDigit(r) || unicode.IsLetter(r) && !isLookalike
+}
+
+// argumentValue keeps a value from being anything but the text of one
+// argument, whatever shell or program reads it: no quotes, no operators, and
+// nothing that begins like an option.
+func argumentValue(kind Kind, value string, at position) (string, error) {
+	if kind == Spelled {
+		return value, nil
+	}
+	kept := strings.Map(func(r rune) rune {
+		if isAlphanumeric(r) || strings.ContainsRune(" .,_@+-:/=?#", r) {
+			return r
+		}
+		return -1
+	}, value)
+	if at.first {
+		kept = strings.TrimLeft(kept, "-/+ ")
+	}
+	return kept, nil
+}
+
+var errHeader = errors.New("holds characters that can't stand in a header")
+
+func headerValue(_ Kind, value string, _ position) (string, error) {
+	if !httpguts.ValidHeaderFieldValue(value) {
+		return "", errHeader
+	}
+	return value, nil
+}
+
+func (t *Template[T]) settleHeader() error {
+	for _, p := range t.parts {
+		if !httpguts.ValidHeaderFieldValue(p.literal) {
+			return errors.New("holds a line break or another control character, which can't stand in a header")
+		}
+	}
+	return t.escapeAll(headerValue)
+}
