@@ -1,0 +1,88 @@
+// Package crm asks CRMs who is calling: what a connector and a record are, and
+// the rest engine, which asks any CRM that has an HTTP API in the way that a
+// [Definition] describes.
+package crm
+
+import (
+	"context"
+	"time"
+
+	"github.com/screenpop/caddy-screenpop/internal/phone"
+	"github.com/screenpop/caddy-screenpop/internal/xucmgt"
+)
+
+// Connector asks one CRM. Implementations are used by many calls at once and
+// must stop when the context ends.
+type Connector interface {
+	// Profile says which CRM this is. It never changes.
+	Profile() Profile
+	// Search looks for the records that have the query's number.
+	Search(ctx context.Context, query Query) Result
+	// Links returns the CRM's pages for a query, without asking the CRM.
+	Links(query Query) Links
+}
+
+// Profile is what is known of a CRM before it is asked.
+type Profile struct {
+	// Name is the CRM's name in rules, logs and {crm.name}.
+	Name string
+	// URL is where the CRM lives, for {crm.url}.
+	URL string
+	// Fields are the connector's own fields of a record, besides the ones that
+	// every record has; {contact.<field>} can name them.
+	Fields []string
+}
+
+// Query is one question: who has this number?
+type Query struct {
+	Call   xucmgt.Call
+	Number phone.Number
+	// Region is the country whose national numbers the CRM holds.
+	Region phone.Region
+}
+
+// Matches reports whether one of a record's numbers is the caller's.
+func (q Query) Matches(numbers []string) bool {
+	for _, text := range numbers {
+		if q.Region.Same(q.Number, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// Links are pages of a CRM for one query; "" where it has none.
+type Links struct {
+	// Search shows the CRM's own search for the number.
+	Search string
+	// Create is the form for a new contact.
+	Create string
+}
+
+// Result is what one CRM said.
+type Result struct {
+	// Records are those that the CRM returned and that match, in its order.
+	Records []Record
+	// Requests tell what was asked, in the order of the answers.
+	Requests []Request
+	// Err is why the CRM, or a part of it, could not be asked. Records that
+	// were found nevertheless are true.
+	Err error
+}
+
+// Request is the story of one HTTP exchange, for the trace. It holds neither
+// the number nor a credential.
+type Request struct {
+	// Lookup is the kind of record that was looked for.
+	Lookup string
+	// Asked says how: the spelling, "filter", "detail", or "" for a plain one.
+	Asked string
+	// Status is the HTTP status; 0 when there was no answer.
+	Status int
+	// Took is the time from the request to the end of the answer.
+	Took time.Duration
+	// Returned counts the records in the answer, Kept those that are the caller's.
+	Returned, Kept int
+	// Err is why the exchange failed.
+	Err error
+}

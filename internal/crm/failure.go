@@ -1,0 +1,238 @@
+package crm
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/screenpop/caddy-screenpop/internal/phone"
+)
+
+// Failure is why a CRM could not be asked, in words for its administrator. It
+// holds no credential and no telephone number.
+type Failure struct {
+	// CRM and Lookup say what was being done.
+	CRM, Lookup string
+	// Problem says what went wrong and what to mend.
+	Problem string
+	cause   error
+}
+
+func (f *Failure) Error() string {
+	return fmt.Sprintf("crm %s: lookup %s: %s", f.CRM, f.Lookup, f.Problem)
+}
+
+// Unwrap returns the context's error where time ran out, else nil: causes of
+// the network repeat addresses, which hold numbers.
+func (f *Failure) Unwrap() error { return f.cause }
+
+// problem is a failure that was already put into words.
+type problem struct{ text string }
+
+func (p *problem) Error() string { return p.text }
+
+func failf(format string, args ...any) error { return &problem{fmt.Sprintf(format, args...)} }
+
+// tooSlow is the cause of a context whose request took longer than its timeout.
+type tooSlow struct{ timeout time.Duration }
+
+func (t *tooSlow) Error() string {
+	return fmt.Sprintf("no answer within %s (timeout)", t.timeout)
+}
+
+// DeadlineError is the cause of a context that ended because the call has to
+// be answered.
+type DeadlineError struct{ Deadline time.Duration }
+
+func (d *DeadlineError) Error() string {
+	return fmt.Sprintf("no answer within the deadline of %s", d.Deadline)
+}
+
+// ConnectError is for transports to return when no connection came about, if
+// their own error can't be unwrapped.
+type ConnectError struct {
+	// Reason is why: "connection refused".
+	Reason string
+}
+
+func (c *ConnectError) Error() string { return c.Reason }
+
+// refused is a request that was not made because of a value in it.
+type refused struct{ err error }
+
+func (r *refused) Error() string { return r.err.Error() }
+
+// badStatus is an answer that is no success.
+type badStatus struct {
+	status         int
+	reason, target string
+}
+
+func (b *badStatus) Error() string { return fmt.Sprintf("%d %s", b.status, http.StatusText(b.status)) }
+
+// explain puts an error into words for the administrator.
+func (r *REST) explain(lookup string, err error) error {
+	failure := &Failure{CRM: r.profile.Name, Lookup: lookup, Problem: r.describe(err)}
+	if errors.Is(err, context.Canceled) {
+		failure.cause = context.Canceled
+	}
+	return failure
+}
+
+func (r *REST) describe(err error) string {
+	var (
+		known    *problem
+		slow     *tooSlow
+		deadline *DeadlineError
+		value    *refused
+		status   *badStatus
+	)
+	switch {
+	case errors.As(err, &known):
+		return known.text
+	case errors.As(err, &slow):
+		return slow.Error() + "; the CRM is slow or hangs"
+	case errors.As(err, &deadline):
+		return deadline.Error() + "; the CRM is slow or hangs"
+	case errors.As(err, &value):
+		return "not asked: " + value.Error()
+	case errors.As(err, &status):
+		return status.describe()
+	case errors.Is(err, context.Canceled):
+		return "the agent's browser gave up before the CRM answered"
+	}
+	return r.describeNetwork(err)
+}
+
+// describeNetwork words errors of the network without their addresses' paths
+// and queries.
+func (r *REST) describeNetwork(err error) string {
+	var (
+		lookup      *net.DNSError
+		certificate *tls.CertificateVerificationError
+		wrapped     *url.Error
+		dial        *net.OpError
+		connect     *ConnectError
+	)
+	host := r.host()
+	switch {
+	case errors.As(err, &lookup):
+		return fmt.Sprintf("the host of %s can't be resolved (%s); check the url and the DNS", host, lookup.Err)
+	case errors.As(err, &certificate):
+		return fmt.Sprintf("the certificate of %s is not trusted (%v); trust its issuer: transport http { tls_trust_pool file <root.pem> }", host, certificate.Err)
+	case errors.As(err, &connect):
+		return fmt.Sprintf("can't connect to %s (%s); is the url right and the CRM running?", host, connect.Reason)
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return fmt.Sprintf("can't connect to %s (%v); is the url right and the CRM running?", host, dial.Err)
+	case errors.As(err, &wrapped):
+		return fmt.Sprintf("the exchange with %s broke off (%s)", host, r.hide(wrapped.Err.Error()))
+	default:
+		return fmt.Sprintf("the exchange with %s broke off (%s)", host, r.hide(err.Error()))
+	}
+}
+
+func (r *REST) host() string {
+	parsed, err := url.Parse(r.profile.URL)
+	if err != nil {
+		return "the CRM"
+	}
+	return parsed.Scheme + "://" + parsed.Host
+}
+
+// describe says what to mend for each kind of status.
+func (b *badStatus) describe() string {
+	said := b.Error() + behind(": ", b.reason)
+	switch {
+	case b.status == http.StatusUnauthorized:
+		return said + "; the CRM does not accept the credentials"
+	case b.status == http.StatusForbidden:
+		return said + "; the credentials are not allowed to read this: give their user the right to"
+	case b.status == http.StatusNotFound:
+		return said + "; check the url and the path (if this is how the CRM says \"not found\", write: miss status 404)"
+	case b.status == http.StatusTooManyRequests:
+		return said + "; the CRM limits how often it may be asked"
+	case b.status >= 300 && b.status < 400:
+		return said + "; the CRM redirects" + behind(" to ", b.target) + ": write the address it means as url"
+	case b.status >= 500:
+		return said + "; the CRM itself failed: see its own log"
+	default:
+		return said + "; the CRM does not understand the request: check the lookup"
+	}
+}
+
+// redirectTarget is a redirect's host, without the path and query, which may
+// repeat the number.
+func redirectTarget(location string) string {
+	parsed, err := url.Parse(location)
+	if err != nil || parsed.Host == "" {
+		return ""
+	}
+	return parsed.Scheme + "://" + parsed.Host
+}
+
+// reasonHeader is where EspoCRM says what was wrong; its body is empty.
+const reasonHeader = "X-Status-Reason"
+
+// reasonPaths are where APIs commonly say what was wrong.
+var reasonPaths = []string{
+	"error.message", "error_description", "message", "error", "errors.0.detail", "errors.0.title", "errors.0.message",
+	"errors.0", "detail", "title", "0.message",
+}
+
+// reason is what the CRM itself says was wrong, if it says so, fit for a log.
+func (e exchange) reason() string { return e.crm.hide(e.statedReason()) }
+
+func (e exchange) statedReason() string {
+	if reason := e.header.Get(reasonHeader); reason != "" {
+		return reason
+	}
+	if !gjson.Valid(e.body) {
+		return ""
+	}
+	for _, path := range reasonPaths {
+		if found := gjson.Get(e.body, path); found.Type == gjson.String && found.String() != "" {
+			return found.String()
+		}
+	}
+	return ""
+}
+
+// maxReason bounds what a CRM can write into our log, in characters.
+const maxReason = 300
+
+// hide makes a text that a CRM had a part in fit for a log: one line, no
+// credential, no telephone number.
+func (r *REST) hide(text string) string {
+	text = strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) || unicode.Is(unicode.Cf, c) {
+			return ' '
+		}
+		return c
+	}, text)
+	for _, secret := range r.secrets {
+		text = strings.ReplaceAll(text, secret, "***")
+		text = strings.ReplaceAll(text, url.QueryEscape(secret), "***")
+	}
+	text = phone.MaskText(text)
+	if runes := []rune(text); len(runes) > maxReason {
+		text = string(runes[:maxReason]) + "..."
+	}
+	return text
+}
+
+// behind puts a separator in front of a text that is there.
+func behind(separator, text string) string {
+	if text == "" {
+		return ""
+	}
+	return separator + text
+}
