@@ -1,0 +1,87 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+)
+
+// Each file in testdata/adapt is a Caddyfile, a line of dashes, and what the
+// adapter makes of it: the handler's JSON, or the error that the user reads.
+func TestCaddyfilesAdaptAsTheirFilesSay(t *testing.T) {
+	files, err := filepath.Glob("testdata/adapt/*.caddyfiletest")
+	if err != nil || len(files) < 100 {
+		t.Fatalf("%d adaptation tests, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".caddyfiletest"), func(t *testing.T) {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			caddyfile, want, found := strings.Cut(string(content), "----------\n")
+			if !found {
+				t.Fatal("there is no line of dashes")
+			}
+			adapted, err := adapt(caddyfile)
+			if want = strings.TrimSpace(want); strings.HasPrefix(want, "{") {
+				compareHandler(t, adapted, err, want)
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("error:\n%v\nwant:\n%s", err, want)
+			}
+		})
+	}
+}
+
+func adapt(caddyfile string) ([]byte, error) {
+	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
+	return adapted, err
+}
+
+func compareHandler(t *testing.T, adapted []byte, err error, want string) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config, expected any
+	if err := json.Unmarshal(adapted, &config); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(want), &expected); err != nil {
+		t.Fatal(err)
+	}
+	if handler := findHandler(config); !reflect.DeepEqual(handler, expected) {
+		got, _ := json.MarshalIndent(handler, "", "\t")
+		t.Errorf("adapted to:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// findHandler takes the screen_pop handler out of a whole configuration.
+func findHandler(config any) any {
+	switch node := config.(type) {
+	case map[string]any:
+		if node["handler"] == "screen_pop" {
+			return node
+		}
+		for _, member := range node {
+			if found := findHandler(member); found != nil {
+				return found
+			}
+		}
+	case []any:
+		for _, member := range node {
+			if found := findHandler(member); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+package caddymodule
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// What only shows when a configuration loads names the line all the same.
+func TestAnEmptySettingFailsAtLoadWithItsLine(t *testing.T) {
+	book := newPhonebook(t)
+	g := serve(t, book.site(""))
+	for name, test := range map[string]struct{ site, want string }{
+		"a credential": {
+			site: "screen_pop {\n\torigins " + agentOrigin + "\n\tregion FR\n\tcrm espocrm https://crm.example.com {\n\t\tapi_key {env.SCREENPOP_TEST_UNSET}\n\t}\n}",
+			want: "crm espocrm: api_key: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:19",
+		},
+		"a file": {
+			site: "screen_pop {\n\torigins " + agentOrigin + "\n\tregion FR\n\tcrm espocrm https://crm.example.com {\n\t\tapi_key {file./nonexistent/key}\n\t}\n}",
+			want: "api_key: {file./nonexistent/key} is empty or can't be read; the file must exist and be readable by Caddy, at Caddyfile:19",
+		},
+		"the url": {
+			site: "screen_pop {\n\torigins " + agentOrigin + "\n\tregion FR\n\tcrm espocrm {env.SCREENPOP_TEST_UNSET} {\n\t\tapi_key k\n\t}\n}",
+			want: "url: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:18",
+		},
+		"a header": {
+			site: strings.Replace(book.site(""), "name phonebook", "name phonebook\n\t\t\theader Authorization \"Bearer {env.SCREENPOP_TEST_UNSET}\"", 1),
+			want: "header Authorization: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:21",
+		},
+		"origins": {
+			site: strings.Replace(book.site(""), "origins "+agentOrigin, "origins {env.SCREENPOP_TEST_UNSET}", 1),
+			want: "origins: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:16",
+		},
+		"a title": {
+			site: book.site("on one popup {contact.url} {\n\t\ttitle {env.SCREENPOP_TEST_UNSET}\n\t}"),
+			want: "on one: title: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:33",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := g.load(test.site)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error:\n%v\nwant:\n%s", err, test.want)
+			}
+			g.ring("0427466347").want(t, http.StatusOK, `{"action":"popup","event":"EventRinging","url":"https://crm.example.com/contacts/7"}`)
+		})
+	}
+}
+
+func TestSettingsAreResolvedWhenTheConfigurationLoads(t *testing.T) {
+	book := newPhonebook(t)
+	t.Setenv("SCREENPOP_TEST_ORIGIN", agentOrigin)
+	t.Setenv("SCREENPOP_TEST_CRM", book.URL+"/")
+	t.Setenv("SCREENPOP_TEST_TOKEN", "braces {call.caller} stay text")
+	site := strings.Replace(book.site(""), "origins "+agentOrigin, "origins {env.SCREENPOP_TEST_ORIGIN}", 1)
+	site = strings.Replace(site, "crm rest "+book.URL, "crm rest {env.SCREENPOP_TEST_CRM}", 1)
+	site = strings.Replace(site, "name phonebook", "name phonebook\n\t\t\theader Authorization \"Bearer {env.SCREENPOP_TEST_TOKEN}\"", 1)
+	g := serve(t, site)
+	if got := g.ring("0427466347"); got.field("action") != "popup" || got.header.Get("Access-Control-Allow-Origin") != agentOrigin {
+		t.Errorf("answered %s", got.body)
+	}
+	if got := book.requests[0].Header.Get("Authorization"); got != "Bearer braces {call.caller} stay text" {
+		t.Errorf("the CRM got %q", got)
+	}
+}
+
+func TestAReloadWithAMistakeKeepsTheOldConfigurationServing(t *testing.T) {
+	book := newPhonebook(t)
+	g := serve(t, book.site(""))
+	good := `{"action":"popup","event":"EventRinging","url":"https://crm.example.com/contacts/7"}`
+	for range 3 {
+		if err := g.load(book.site("on one opne {contact.url}")); err == nil {
+			t.Fatal("a mistake was loaded")
+		}
+		if err := g.load(strings.Replace(book.site(""), "name phonebook", "name phonebook\n\t\t\theader X {env.SCREENPOP_TEST_UNSET}", 1)); err == nil {
+			t.Fatal("an empty setting was loaded")
+		}
+		g.ring("0427466347").want(t, http.StatusOK, good)
+	}
+	if err := g.load(book.site("on one open {contact.url}")); err != nil {
+		t.Fatal(err)
+	}
+	g.ring("0427466347").want(t, http.StatusOK, strings.Replace(good, "popup", "open", 1))
+}
+
+func TestTheDirectiveNeedsNoOrderAndComposes(t *testing.T) {
+	directive := strings.TrimSuffix(newPhonebook(t).site(""), "\n\trespond \"not ours\" 404")
+	for name, site := range map[string]string{
+		"above a fallback":   directive + "\n\trespond \"not ours\" 404",
+		"below a fallback":   "\trespond \"not ours\" 404\n" + directive,
+		"inside handle":      "\thandle {\n" + directive + "\n\t}\n\thandle /other {\n\t\trespond \"not ours\" 404\n\t}",
+		"inside route":       "\troute {\n" + directive + "\n\trespond \"not ours\" 404\n\t}",
+		"behind a matcher":   strings.Replace(directive, "screen_pop {", "screen_pop / {", 1) + "\n\trespond \"not ours\" 404",
+		"with encode":        "\tencode\n" + directive + "\n\trespond \"not ours\" 404",
+		"inside handle_path": "\thandle_path /x/* {\n" + directive + "\n\t}\n" + directive + "\n\trespond \"not ours\" 404",
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := serve(t, site)
+			g.ring("0427466347").want(t, http.StatusOK, `{"action":"popup","event":"EventRinging","url":"https://crm.example.com/contacts/7"}`)
+			g.request(http.MethodGet, "/other", "", nil).want(t, http.StatusNotFound, "not ours")
+		})
+	}
+}
+
+func TestTheEndpointIsWhereCallsAreAnswered(t *testing.T) {
+	g := serve(t, newPhonebook(t).site("endpoint /xivo/pop"))
+	header := http.Header{"Content-Type": {"application/json"}, "Origin": {agentOrigin}}
+	if got := g.request(http.MethodPost, "/xivo/pop", payload(nil), header); got.field("action") != "popup" {
+		t.Errorf("answered %d %s", got.status, got.body)
+	}
+	for _, path := range []string{"/", "/xivo", "/xivo/pop/", "/xivo/pop2"} {
+		g.request(http.MethodPost, path, payload(nil), header).want(t, http.StatusNotFound, "not ours")
+	}
+}

@@ -1,0 +1,202 @@
+package caddymodule
+
+import (
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/screenpop/caddy-screenpop/internal/crm"
+	"github.com/screenpop/caddy-screenpop/internal/lookup"
+	"github.com/screenpop/caddy-screenpop/internal/phone"
+	"github.com/screenpop/caddy-screenpop/internal/pop"
+	"github.com/screenpop/caddy-screenpop/internal/xucmgt"
+)
+
+// trace is the story of one call's decision.
+type trace struct {
+	call    xucmgt.Call
+	region  phone.Region
+	arrived time.Time
+	took    time.Duration
+	// text is what was to be looked up, and notANumber why it could not be.
+	text       string
+	notANumber error
+	finding    lookup.Finding
+	situation  pop.Situation
+	rule       pop.Rule
+	answer     xucmgt.Answer
+	// unanswered is why the rule's page could not be opened.
+	unanswered error
+}
+
+// log writes one line for a call. It is an error when the caller could not be
+// looked up, a warning when something needs mending, else information.
+func (h *Handler) log(t trace) {
+	level, message := zapcore.InfoLevel, "call answered"
+	switch {
+	case t.situation.Outcome == pop.Unreachable:
+		level, message = zapcore.ErrorLevel, "call answered without having asked"
+	case t.finding.Err != nil || t.unanswered != nil:
+		level, message = zapcore.WarnLevel, "call answered with a problem"
+	}
+	if entry := h.logger.Check(level, message); entry != nil {
+		entry.Write(t.fields()...)
+	}
+}
+
+func (h *Handler) logRejected(r *rejection) {
+	h.logger.Warn("refused a request that is not a call",
+		zap.Int("status", r.status), zap.String("code", r.code), zap.String("reason", logText(r.message)))
+}
+
+func (t trace) fields() []zap.Field {
+	fields := []zap.Field{
+		zap.String("call", logID(t.call.ID)),
+		zap.String("agent", logText(t.call.User.AgentID)),
+		zap.String("queue", logText(t.call.Queue.Name)),
+		zap.String("caller", t.maskedCaller()),
+		zap.String("did", phone.MaskRaw(t.call.DID())),
+		zap.String("outcome", string(t.situation.Outcome)),
+		zap.String("rule", t.ruleName()),
+		zap.String("action", t.answer.Action()),
+		zap.Duration("took", t.took),
+	}
+	if t.notANumber != nil {
+		fields = append(fields, zap.String("why", t.notANumber.Error()))
+	}
+	if len(t.situation.Records) > 0 {
+		fields = append(fields, zap.Array("records", records(t)))
+	}
+	if len(t.finding.Reports) > 0 {
+		fields = append(fields, zap.Array("crms", reports(t.finding.Reports)))
+	}
+	if t.finding.Err != nil {
+		fields = append(fields, zap.String("error", oneLine(t.finding.Err)))
+	}
+	if t.unanswered != nil {
+		fields = append(fields, zap.String("not_opened", t.unanswered.Error()))
+	}
+	return fields
+}
+
+func (t trace) maskedCaller() string {
+	if !t.situation.Number.IsZero() {
+		return t.situation.Number.Masked()
+	}
+	return phone.MaskRaw(t.text)
+}
+
+// ruleName says which line of the configuration chose the answer.
+func (t trace) ruleName() string {
+	name := "on " + string(t.situation.Outcome)
+	if t.rule.Name != "" {
+		return t.rule.Name + ": " + name
+	}
+	return name
+}
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+type records trace
+
+// MarshalLogArray tells which records were found, without anything personal.
+func (r records) MarshalLogArray(array zapcore.ArrayEncoder) error {
+	for _, record := range r.situation.Records {
+		id := record.ID
+		if r.region.Same(r.situation.Number, id) { // some CRMs key people by their number
+			id = phone.MaskText(id)
+		}
+		array.AppendString(printable(record.Kind + " " + id))
+	}
+	return nil
+}
+
+type reports []lookup.Report
+
+// MarshalLogArray tells what each CRM was asked and said.
+func (r reports) MarshalLogArray(array zapcore.ArrayEncoder) error {
+	for _, report := range r {
+		if err := array.AppendObject(loggedReport(report)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type loggedReport lookup.Report
+
+// MarshalLogObject writes one CRM's part.
+func (r loggedReport) MarshalLogObject(object zapcore.ObjectEncoder) error {
+	object.AddString("crm", r.CRM)
+	object.AddDuration("took", r.Took)
+	object.AddInt("records", len(r.Result.Records))
+	if r.Dropped > 0 {
+		object.AddInt("dropped", r.Dropped)
+	}
+	return object.AddArray("requests", requests(r.Result.Requests))
+}
+
+type requests []crm.Request
+
+// MarshalLogArray writes each exchange.
+func (r requests) MarshalLogArray(array zapcore.ArrayEncoder) error {
+	for _, request := range r {
+		if err := array.AppendObject(loggedRequest(request)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type loggedRequest crm.Request
+
+// MarshalLogObject writes one exchange. "dropped" are records that the CRM
+// returned although none of their numbers is the caller's.
+func (r loggedRequest) MarshalLogObject(object zapcore.ObjectEncoder) error {
+	object.AddString("lookup", r.Lookup)
+	if r.Asked != "" {
+		object.AddString("asked", r.Asked)
+	}
+	object.AddInt("status", r.Status)
+	object.AddDuration("took", r.Took)
+	object.AddInt("returned", r.Returned)
+	object.AddInt("kept", r.Kept)
+	if dropped := r.Returned - r.Kept; dropped > 0 && r.Err == nil {
+		object.AddInt("dropped", dropped)
+	}
+	return nil
+}
+
+// maxLogged bounds what a payload can write into the log, in characters.
+const maxLogged = 80
+
+// logText makes a text of a payload fit for the log: one short line without a
+// telephone number.
+func logText(text string) string { return phone.MaskText(printable(text)) }
+
+func printable(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return ' '
+		}
+		return r
+	}, text)
+	if runes := []rune(text); len(runes) > maxLogged {
+		text = string(runes[:maxLogged]) + "…"
+	}
+	return text
+}
+
+// asteriskID is a linked id as Asterisk makes them: a time and a counter.
+var asteriskID = regexp.MustCompile(`^(?:[A-Za-z][\w-]*-)?\d{10}\.\d+$`)
+
+func logID(id string) string {
+	if len(id) <= maxLogged && asteriskID.MatchString(id) {
+		return id
+	}
+	return logText(id)
+}
