@@ -1,0 +1,83 @@
+# The two commands that matter are `make run` and `make test`. Both install
+# what they need: Go modules, and on Debian a C compiler (for the race detector)
+# and Chromium (for the browser tests).
+
+MODULE        := github.com/screenpop/caddy-screenpop
+CADDY_VERSION := v2.11.9
+FUZZTIME      ?= 60s
+BENCHTIME     ?= 1s
+
+# The flags that xcaddy builds with; Go then compiles everything once.
+export GOFLAGS := -trimpath -tags=nobadger,nomysql,nopgx
+LDFLAGS        := -s -w
+
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+APT   = $(SUDO) apt-get install -y -qq --no-install-recommends
+
+.PHONY: run build test lint unit xcaddy browser fuzz bench gcc chromium clean
+
+## run: build everything and start the demo: gateway, demo CRM, agent simulator
+run: bin/demo
+	bin/demo
+
+## build: the same Caddy as xcaddy makes, and the demo
+build: bin/screenpop bin/demo
+
+GO_SOURCES := $(shell find . -name '*.go' -not -path './browser/*' -not -path './tools/*') go.mod go.sum \
+	$(shell find internal -type f -not -name '*.go' -not -path '*/testdata/*')
+
+bin/screenpop: $(GO_SOURCES)
+	go build -ldflags="$(LDFLAGS)" -o $@ ./cmd/screenpop
+
+bin/demo: $(GO_SOURCES)
+	go build -ldflags="$(LDFLAGS)" -o $@ ./cmd/demo
+
+## test: everything that CI checks
+test: lint unit xcaddy browser
+
+## lint: formatting, go vet, golangci-lint
+lint: bin/golangci-lint
+	go vet ./...
+	cd browser && go vet ./...
+	bin/golangci-lint run ./...
+	cd browser && ../bin/golangci-lint run --config ../.golangci.yml ./...
+
+## unit: unit, adaptation and integration tests and fuzz seeds, with the race detector
+unit: gcc
+	CGO_ENABLED=1 go test -race ./...
+
+## xcaddy: build as users do, and check what they get
+xcaddy: bin/xcaddy
+	bin/xcaddy build $(CADDY_VERSION) --with $(MODULE)=. --output bin/caddy
+	bin/caddy list-modules | grep -x http.handlers.screen_pop
+	bin/caddy list-modules | grep -x screen_pop.connectors.rest
+	ESPOCRM_API_KEY=x LEGACY_TOKEN=x bin/caddy validate --config Caddyfile.example --adapter caddyfile
+
+## browser: calls rung in the agent simulator, in Chromium
+browser: bin/demo chromium
+	cd browser && SCREENPOP_DEMO=$(CURDIR)/bin/demo go test -count=1 ./...
+
+## fuzz: every fuzz target for FUZZTIME
+fuzz:
+	@set -e; for file in $$(grep -rl --include=*_test.go '^func Fuzz' internal); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\).*/\1/p' $$file); do \
+			echo "== $$file $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file); \
+		done; \
+	done
+
+## bench: every benchmark
+bench:
+	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+bin/golangci-lint bin/xcaddy: tools/go.mod tools/go.sum
+	cd tools && go build -o ../bin/ github.com/golangci/golangci-lint/v2/cmd/golangci-lint github.com/caddyserver/xcaddy/cmd/xcaddy
+
+gcc:
+	@command -v gcc >/dev/null || { $(SUDO) apt-get update -qq && $(APT) gcc libc6-dev; }
+
+chromium:
+	@command -v chromium >/dev/null || { $(SUDO) apt-get update -qq && $(APT) chromium; }
+
+clean:
+	rm -rf bin
