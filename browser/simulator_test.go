@@ -1,0 +1,343 @@
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
+	"github.com/chromedp/chromedp"
+)
+
+// A simulator is one open agent simulator, with everything that went wrong in
+// its page and every request that it made.
+type simulator struct {
+	t   *testing.T
+	ctx context.Context
+
+	mutex    sync.Mutex
+	requests []*network.Request
+	problems []string
+	expected string
+}
+
+// openSimulator opens the simulator in a fresh profile, with the demo CRM in
+// its normal mood. At the end of the test it fails if the page had a console
+// error, violated its policy or opened a dialog.
+func openSimulator(t *testing.T) *simulator {
+	t.Helper()
+	setMood(t, "normal")
+	ctx, closeTab := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext())
+	s := &simulator{t: t, ctx: ctx}
+	t.Cleanup(func() {
+		closeTab()
+		for _, problem := range s.unexpected() {
+			t.Errorf("the page reported: %s", problem)
+		}
+	})
+	s.must(chromedp.Listen(ctx, s.observe))
+	s.enableReports()
+	s.do(chromedp.Navigate("http://" + running.Simulator + "/"))
+	s.waitUntil("the page is ready", `document.body.dataset.ready === 'true'`)
+	return s
+}
+
+// enableReports asks Chromium to tell of requests and of what goes wrong.
+func (s *simulator) enableReports() {
+	s.t.Helper()
+	_, err := chromedp.Call(s.ctx, network.Enable, network.EnableParams{})
+	s.must(err)
+	_, err = chromedp.Call(s.ctx, log.Enable, cdp.Empty{})
+	s.must(err)
+}
+
+func (s *simulator) observe(event any) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	switch event := event.(type) {
+	case *network.EventRequestWillBeSent:
+		s.requests = append(s.requests, event.Request)
+	case *runtime.EventExceptionThrown:
+		s.problems = append(s.problems, fmt.Sprintf("%s %+v", event.ExceptionDetails.Text, event.ExceptionDetails.Exception))
+	case *runtime.EventConsoleAPICalled:
+		if event.Type == runtime.ConsoleAPICalledTypeError {
+			s.problems = append(s.problems, fmt.Sprint("console.error ", event.Args))
+		}
+	case *log.EventEntryAdded:
+		if event.Entry.Level == log.EntryLevelError {
+			s.problems = append(s.problems, event.Entry.Text+" "+event.Entry.URL)
+		}
+	case *page.EventJavascriptDialogOpening:
+		s.problems = append(s.problems, "a dialog opened: "+event.Message)
+		// Left open, it would block the page and so hide why the test fails.
+		go func() {
+			_, _ = chromedp.Call(s.ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{})
+		}()
+	}
+}
+
+// expectProblem lets a test go wrong on purpose: reports that contain text are
+// no failure.
+func (s *simulator) expectProblem(text string) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.expected = text
+}
+
+func (s *simulator) unexpected() []string {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	var problems []string
+	for _, problem := range s.problems {
+		if s.expected == "" || !strings.Contains(problem, s.expected) {
+			problems = append(problems, problem)
+		}
+	}
+	return problems
+}
+
+// --- what a person does ---
+
+func (s *simulator) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *simulator) do(actions ...chromedp.Action[chromedp.Void]) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.ctx, patience)
+	defer cancel()
+	s.must(chromedp.Do(ctx, actions...))
+}
+
+// evaluate runs a JavaScript expression in the page.
+func evaluate[T any](s *simulator, expression string) T {
+	s.t.Helper()
+	return value(s, chromedp.Evaluate[T](expression))
+}
+
+// value runs an action that returns something.
+func value[T any](s *simulator, action chromedp.Action[T]) T {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.ctx, patience)
+	defer cancel()
+	result, err := chromedp.Run(ctx, action)
+	s.must(err)
+	return result
+}
+
+func (s *simulator) click(selector string) {
+	s.t.Helper()
+	s.do(chromedp.Click(chromedp.CSS(selector)))
+}
+
+func (s *simulator) press(key string) {
+	s.t.Helper()
+	s.do(chromedp.KeyEvent(key))
+}
+
+// set puts a value into a field or a selection, and tells the page as a person's
+// typing would.
+func (s *simulator) set(selector, value string) {
+	s.t.Helper()
+	script := fmt.Sprintf(`(() => {
+		const field = document.querySelector(%s);
+		field.value = %s;
+		field.dispatchEvent(new Event('input', {bubbles: true}));
+		field.dispatchEvent(new Event('change', {bubbles: true}));
+		return true;
+	})()`, quote(selector), quote(value))
+	evaluate[bool](s, script)
+	if got := s.value(selector); got != value {
+		s.t.Fatalf("%s is %q, want %q: there is no such choice", selector, got, value)
+	}
+}
+
+// ring chooses a scenario and rings. It returns when the gateway has answered.
+func (s *simulator) ring(scenario string) {
+	s.t.Helper()
+	s.set("#scenario", scenario)
+	s.ringAsIs()
+}
+
+// ringAsIs rings with the fields as they are.
+func (s *simulator) ringAsIs() {
+	s.t.Helper()
+	s.click("#ring")
+	s.waitForAnswer()
+}
+
+func (s *simulator) waitForAnswer() {
+	s.t.Helper()
+	s.waitUntil("the gateway has answered", `!document.querySelector('#http-status').hidden`)
+}
+
+// --- what a person sees ---
+
+// waitUntil waits for a JavaScript expression to become true.
+func (s *simulator) waitUntil(what, expression string) {
+	s.t.Helper()
+	s.eventually(what, func() bool {
+		return evaluate[bool](s, expression)
+	})
+}
+
+func (s *simulator) waitForText(selector, want string) {
+	s.t.Helper()
+	var got string
+	s.eventually(fmt.Sprintf("%s says %q", selector, want), func() bool {
+		got = s.text(selector)
+		return strings.Contains(got, want)
+	})
+}
+
+func (s *simulator) eventually(what string, holds func() bool) {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("waited %s in vain until %s; status %q, events:\n%s",
+				patience, what, s.text("#status"), s.text("#log"))
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func (s *simulator) text(selector string) string {
+	return s.read(selector, "textContent")
+}
+
+func (s *simulator) value(selector string) string {
+	return s.read(selector, "value")
+}
+
+func (s *simulator) read(selector, property string) string {
+	s.t.Helper()
+	return evaluate[string](s, fmt.Sprintf(`String(document.querySelector(%s)?.[%s])`, quote(selector), quote(property)))
+}
+
+func (s *simulator) visible(selector string) bool {
+	s.t.Helper()
+	return evaluate[bool](s, fmt.Sprintf(`document.querySelector(%s)?.checkVisibility() ?? false`, quote(selector)))
+}
+
+// popups lists the addresses of the windows that the page has opened.
+func (s *simulator) popups() []string {
+	var addresses []string
+	for _, info := range s.windows() {
+		addresses = append(addresses, info.URL)
+	}
+	return addresses
+}
+
+func (s *simulator) windows() []*target.Info {
+	s.t.Helper()
+	targets, err := chromedp.Targets(s.ctx)
+	s.must(err)
+	here := chromedp.FromContext(s.ctx)
+	var windows []*target.Info
+	for _, info := range targets {
+		if info.Type == "page" && info.BrowserContextID == here.BrowserContextID && info.TargetID != here.Target.TargetID {
+			windows = append(windows, info)
+		}
+	}
+	return windows
+}
+
+// waitForPopup waits for a window at an address that ends in path, and returns
+// its text.
+func (s *simulator) waitForPopup(path string) string {
+	s.t.Helper()
+	var found target.ID
+	s.eventually("a window opens at "+path, func() bool {
+		for _, info := range s.windows() {
+			if strings.HasSuffix(info.URL, path) {
+				found = info.TargetID
+				return true
+			}
+		}
+		return false
+	})
+	ctx, detach := chromedp.NewContext(s.ctx, chromedp.WithTargetID(found), chromedp.WithDetachOnCancel())
+	defer detach()
+	text, err := chromedp.Run(ctx, chromedp.Text(chromedp.CSS("main")))
+	s.must(err)
+	return text
+}
+
+// expectNothingOpened checks the agent's screen after an answer.
+func (s *simulator) expectNothingOpened() {
+	s.t.Helper()
+	if popups := s.popups(); len(popups) > 0 {
+		s.t.Errorf("windows opened: %v", popups)
+	}
+	for _, selector := range []string{"#pane", "#popup-box", "#popup-notice", "#run-box"} {
+		if s.visible(selector) {
+			s.t.Errorf("%s is visible: %s", selector, s.text(selector))
+		}
+	}
+}
+
+// frame is the pane's document.
+func (s *simulator) frame() *chromedp.Node {
+	s.t.Helper()
+	return value(s, chromedp.Nodes(chromedp.CSS("#pane-frame")))[0]
+}
+
+func (s *simulator) frameText(selector string) string {
+	s.t.Helper()
+	return value(s, chromedp.Text(chromedp.CSS(selector), chromedp.FromNode(s.frame())))
+}
+
+func (s *simulator) clickInFrame(selector string) {
+	s.t.Helper()
+	s.do(chromedp.Click(chromedp.CSS(selector), chromedp.FromNode(s.frame())))
+}
+
+// lastCall is the body of the last POST as it went over the wire, with the
+// request's headers.
+func (s *simulator) lastCall() (body []byte, headers network.Headers) {
+	s.t.Helper()
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for _, request := range slices.Backward(s.requests) {
+		if request.Method == http.MethodPost && strings.Contains(request.URL, running.Gateway) {
+			for _, entry := range request.PostDataEntries {
+				body = append(body, entry.Bytes...)
+			}
+			return body, request.Headers
+		}
+	}
+	s.t.Fatal("no call was posted to the gateway")
+	return nil, nil
+}
+
+// sent tells whether a request with that method went to the gateway.
+func (s *simulator) sent(method string) bool {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return slices.ContainsFunc(s.requests, func(request *network.Request) bool {
+		return request.Method == method && strings.Contains(request.URL, running.Gateway)
+	})
+}
+
+// quote writes a text as JavaScript does.
+func quote(text string) string {
+	quoted, err := json.Marshal(text)
+	if err != nil {
+		panic(err) // a string always marshals
+	}
+	return string(quoted)
+}
