@@ -33,6 +33,7 @@ func (h *Handler) serveCall(w http.ResponseWriter, r *http.Request, allowed bool
 		return
 	}
 	t := h.decide(r.Context(), call, arrived)
+	t.abandoned = r.Context().Err() != nil
 	writeAnswer(w, t.answer)
 	h.log(t)
 }
@@ -59,11 +60,10 @@ func readCall(w http.ResponseWriter, r *http.Request) (xucmgt.Call, *rejection) 
 		return xucmgt.Call{}, bodyRejection(err)
 	}
 	call, err := xucmgt.Decode(body)
-	var wrong *xucmgt.DecodeError
-	switch {
-	case errors.As(err, &wrong):
+	if wrong, ok := errors.AsType[*xucmgt.DecodeError](err); ok {
 		return xucmgt.Call{}, &rejection{http.StatusBadRequest, wrong.Code, wrong.Message}
-	case err != nil:
+	}
+	if err != nil {
 		return xucmgt.Call{}, &rejection{http.StatusBadRequest, "unreadable", "the call could not be read"}
 	}
 	return call, nil
@@ -76,8 +76,10 @@ func checkMedia(header http.Header) *rejection {
 	mediaType, parameters, err := mime.ParseMediaType(contentType)
 	switch charset := strings.ToLower(parameters["charset"]); {
 	case err != nil || mediaType != "application/json":
-		return &rejection{http.StatusUnsupportedMediaType, "unsupported_media_type",
-			"the call must be sent as Content-Type: application/json"}
+		return &rejection{
+			http.StatusUnsupportedMediaType, "unsupported_media_type",
+			"the call must be sent as Content-Type: application/json",
+		}
 	case charset != "" && charset != "utf-8" && charset != "utf8":
 		return &rejection{http.StatusUnsupportedMediaType, "unsupported_charset", "the call must be sent in UTF-8"}
 	case header.Get("Content-Encoding") != "":
@@ -89,10 +91,11 @@ func checkMedia(header http.Header) *rejection {
 // bodyRejection tells a body that is too large, by our limit or by an outer
 // request_body directive, from one that broke off.
 func bodyRejection(err error) *rejection {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return &rejection{http.StatusRequestEntityTooLarge, "too_large",
-			fmt.Sprintf("the body is larger than %d bytes; a call is much smaller", tooLarge.Limit)}
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return &rejection{
+			http.StatusRequestEntityTooLarge, "too_large",
+			fmt.Sprintf("the body is larger than %d bytes; a call is much smaller", tooLarge.Limit),
+		}
 	}
 	return &rejection{http.StatusBadRequest, "unreadable", "the body could not be read to its end"}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -14,7 +15,15 @@ import (
 // the digits, as many CRMs do, strangers included.
 type phonebook struct {
 	*httptest.Server
-	requests []*http.Request
+	mu   sync.Mutex
+	seen []*http.Request
+}
+
+// requests are those that the CRM got so far.
+func (b *phonebook) requests() []*http.Request {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.seen)
 }
 
 var people = []struct{ id, name, company, phone string }{
@@ -24,10 +33,12 @@ var people = []struct{ id, name, company, phone string }{
 	{"10", "Luc Petit", "Switch SA", "01.99.00.00.50"},
 }
 
-func newPhonebook(t *testing.T) *phonebook {
+func newPhonebook(t testing.TB) *phonebook {
 	book := &phonebook{}
 	book.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		book.requests = append(book.requests, r)
+		book.mu.Lock()
+		book.seen = append(book.seen, r)
+		book.mu.Unlock()
 		digits := func(s string) string {
 			return strings.Map(func(c rune) rune {
 				if c < '0' || c > '9' {
@@ -117,7 +128,7 @@ func TestAPageOfAnotherOriginGetsNothing(t *testing.T) {
 	if got.status != http.StatusForbidden || got.header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("answered %d %v", got.status, got.header)
 	}
-	if len(book.requests) != 0 {
+	if len(book.requests()) != 0 {
 		t.Error("the CRM was asked for a stranger's page")
 	}
 	if !strings.Contains(g.log(), "https://evil.example.net") || !strings.Contains(g.log(), "add it to origins") {
@@ -186,7 +197,7 @@ func TestTheDirectInternalCallOfTheDocumentationIsAColleague(t *testing.T) {
 	if line := g.lastCall(); line["outcome"] != "internal" {
 		t.Errorf("logged %v", line)
 	}
-	if len(book.requests) != 0 {
+	if len(book.requests()) != 0 {
 		t.Error("the CRM was asked about a colleague")
 	}
 }
@@ -248,8 +259,11 @@ func TestEveryActionAndOptionReachesTheAnswer(t *testing.T) {
 		want    string
 	}{
 		{"open", nil, `{"action":"open","event":"EventRinging","url":"https://crm.example.com/contacts/7","title":"Camille Moreau","autopause":true,"autopauseReason":"wrapup"}`},
-		{"a rule's own options, the rest from outside", map[string]any{"queue": map[string]any{"name": "trucks"}},
-			`{"action":"open","event":"EventReleased","url":"https://crm.example.com/contacts/7","title":"Camille Moreau"}`},
+		{
+			"a rule's own options, the rest from outside",
+			map[string]any{"queue": map[string]any{"name": "trucks"}},
+			`{"action":"open","event":"EventReleased","url":"https://crm.example.com/contacts/7","title":"Camille Moreau"}`,
+		},
 		{"withheld", map[string]any{"caller": nil}, `{"action":"popup","event":"EventRinging","url":"https://help.example.com/withheld?queue=Blue%20sky"}`},
 		{"run", map[string]any{"caller": "1013"}, `{"action":"run","event":"EventRinging","url":"C:\\Program Files\\Erp\\erp.exe","title":"ERP","executableArgs":["--ext","1013","James Bond & co"]}`},
 		{"did", map[string]any{"userData": map[string]any{"XIVO_DSTNUM": "0800123456"}}, `{"action":"popup","event":"EventRinging","url":"https://vip.example.com/7","title":"Camille Moreau"}`},
@@ -339,7 +353,7 @@ func TestWhatIsNotACallGetsAClearError(t *testing.T) {
 			}
 		})
 	}
-	if len(book.requests) != 0 {
+	if len(book.requests()) != 0 {
 		t.Error("the CRM was asked about something that is not a call")
 	}
 	got := g.request(http.MethodGet, "/", "", nil)

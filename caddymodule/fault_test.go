@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -126,7 +127,32 @@ func TestTheTransportOfReverseProxyConfiguresTrust(t *testing.T) {
 	}
 }
 
-// One agent's browser gives up, as when the page is closed; others are served.
+func TestABrowserThatGoesAwayEndsTheLookupAndIsNoFault(t *testing.T) {
+	asked, ended := make(chan struct{}), make(chan struct{})
+	crm := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(asked)
+		<-r.Context().Done()
+		close(ended)
+	}))
+	t.Cleanup(crm.Close)
+	g := serve(t, strings.Replace(faulty(crm.URL, ""), "deadline 300ms", "deadline 1m", 1))
+	ctx, goAway := context.WithCancel(t.Context())
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+g.address+"/", strings.NewReader(payload(nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	go func() { <-asked; goAway() }()
+	if response, err := client.Do(request); err == nil {
+		response.Body.Close()
+		t.Error("the browser got an answer after all")
+	}
+	<-ended
+	if line := g.lastCall(); line["level"] != "info" || !strings.Contains(line["msg"].(string), "went away") {
+		t.Errorf("logged %v", line)
+	}
+}
+
 func TestManyAgentsAtOnceGetTheirAnswers(t *testing.T) {
 	g := serve(t, newPhonebook(t).site(""))
 	var ringing sync.WaitGroup

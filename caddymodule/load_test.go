@@ -58,7 +58,7 @@ func TestSettingsAreResolvedWhenTheConfigurationLoads(t *testing.T) {
 	if got := g.ring("0427466347"); got.field("action") != "popup" || got.header.Get("Access-Control-Allow-Origin") != agentOrigin {
 		t.Errorf("answered %s", got.body)
 	}
-	if got := book.requests[0].Header.Get("Authorization"); got != "Bearer braces {call.caller} stay text" {
+	if got := book.requests()[0].Header.Get("Authorization"); got != "Bearer braces {call.caller} stay text" {
 		t.Errorf("the CRM got %q", got)
 	}
 }

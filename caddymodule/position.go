@@ -90,12 +90,3 @@ func value(d *caddyfile.Dispenser, into *string, example string) error {
 	*into = read[0]
 	return nil
 }
-
-// noBlock refuses a block where an option takes none.
-func noBlock(d *caddyfile.Dispenser) error {
-	option := d.Val()
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		return d.Errf("%s takes no block", option)
-	}
-	return nil
-}

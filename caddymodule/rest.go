@@ -189,7 +189,7 @@ func (c *REST) credentialSettings(known settings) (settings, error) {
 	return extended, nil
 }
 
-const credentialPrefix = "credential."
+const credentialPrefix = "credential." //nolint:gosec // is none
 
 func unknownCredential(name string, known []string) error {
 	if nearest := template.Nearest(name, known); nearest != "" {
@@ -217,9 +217,8 @@ func (s separateRequests) RoundTrip(request *http.Request) (*http.Response, erro
 	ctx := context.WithValue(request.Context(), caddyhttp.VarsCtxKey, map[string]any{})
 	ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
 	response, err := s.RoundTripper.RoundTrip(request.WithContext(ctx))
-	var dial reverseproxy.DialError // hides what it wraps
-	if errors.As(err, &dial) {
-		text := dial.Error()
+	if dial, ok := errors.AsType[reverseproxy.DialError](err); ok {
+		text := dial.Error() // it hides what it wraps
 		return nil, &crm.ConnectError{Reason: strings.TrimSpace(text[strings.LastIndex(text, ":")+1:])}
 	}
 	return response, err

@@ -19,14 +19,14 @@ const agentOrigin = "https://xuc.example.com"
 
 // gateway is a running Caddy with a screen_pop site, as agents' browsers see it.
 type gateway struct {
-	t       *testing.T
+	t       testing.TB
 	address string
 	logFile string
 }
 
 // serve runs Caddy with a site. The site's text is what stands in the site
 // block; everything is logged at the lowest level, access log included.
-func serve(t *testing.T, site string) *gateway {
+func serve(t testing.TB, site string) *gateway {
 	t.Helper()
 	g := &gateway{t: t, address: freeAddress(t), logFile: filepath.Join(t.TempDir(), "caddy.log")}
 	if err := g.load(site); err != nil {
@@ -65,7 +65,7 @@ http://%s {
 	return caddy.Load(config, true)
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

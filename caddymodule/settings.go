@@ -63,8 +63,8 @@ func hasSetting(text string) bool {
 // the nearest block around it that is known. Outer says how many of the
 // mistake's blocks are around those that the sources know.
 func located(err error, sources map[string]string, outer int) error {
-	var found *mistake.Mistake
-	if err == nil || !errors.As(err, &found) {
+	found, ok := errors.AsType[*mistake.Mistake](err)
+	if !ok {
 		return err
 	}
 	for depth := len(found.Where); depth >= outer; depth-- {

@@ -31,6 +31,8 @@ type trace struct {
 	answer     xucmgt.Answer
 	// unanswered is why the rule's page could not be opened.
 	unanswered error
+	// abandoned is set when the agent's browser went away before the answer.
+	abandoned bool
 }
 
 // log writes one line for a call. It is an error when the caller could not be
@@ -38,8 +40,10 @@ type trace struct {
 func (h *Handler) log(t trace) {
 	level, message := zapcore.InfoLevel, "call answered"
 	switch {
+	case t.abandoned:
+		message = "call answered to nobody: the agent's browser went away"
 	case t.situation.Outcome == pop.Unreachable:
-		level, message = zapcore.ErrorLevel, "call answered without having asked"
+		level, message = zapcore.ErrorLevel, "call answered although the caller could not be looked up"
 	case t.finding.Err != nil || t.unanswered != nil:
 		level, message = zapcore.WarnLevel, "call answered with a problem"
 	}

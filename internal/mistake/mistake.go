@@ -27,8 +27,7 @@ func In(option string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var inner *Mistake
-	if errors.As(err, &inner) {
+	if inner, ok := errors.AsType[*Mistake](err); ok {
 		return &Mistake{Where: append([]string{option}, inner.Where...), Err: inner.Err}
 	}
 	return &Mistake{Where: []string{option}, Err: err}

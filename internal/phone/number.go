@@ -39,7 +39,8 @@ type Number struct {
 	idd       string // 00, 011, ...: what the region dials for abroad
 	extension string
 	domestic  bool
-	valid     bool
+	valid     bool // fits a known range of the plan
+	possible  bool // has a length that the plan has
 }
 
 // IsZero reports whether n is no number.
@@ -166,5 +167,6 @@ func (r Region) number(parsed *phonenumbers.PhoneNumber) Number {
 		extension: extension,
 		domestic:  domestic,
 		valid:     phonenumbers.IsValidNumber(parsed),
+		possible:  phonenumbers.IsPossibleNumber(parsed),
 	}
 }

@@ -167,6 +167,16 @@ func TestEveryStoredSpellingIsTheSameNumber(t *testing.T) {
 	}
 }
 
+// libphonenumber knows no range for 06 39 98, which France keeps for fiction.
+func TestANumberOfAnUnknownRangeIsFoundBesideAnother(t *testing.T) {
+	n := number(t, "FR", "+33639986515")
+	for _, stored := range []string{"01 99 00 34 60 / 06 39 98 65 15", "06 39 98 65 15", "06.39.98.65.15 (perso)", "+33 6 39 98 65 15 - 01 99 00 34 60"} {
+		if !region(t, "FR").Same(n, stored) {
+			t.Errorf("%q is not taken as the number", stored)
+		}
+	}
+}
+
 func TestAStrangersNumberIsNeverTheSame(t *testing.T) {
 	n := number(t, "FR", "0123456789")
 	for _, stored := range []string{

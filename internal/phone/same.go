@@ -40,7 +40,8 @@ func same(a, b Number) bool {
 }
 
 // candidates reads the whole text as one number and, where that gives no valid
-// one, each part of it that looks like a number.
+// one, each part of it that looks like a number. A part need not be in a range
+// that libphonenumber knows: plans grow.
 func (r Region) candidates(text string) []Number {
 	bare := Bare(text)
 	if r.plausible(bare) == nil {
@@ -52,7 +53,7 @@ func (r Region) candidates(text string) []Number {
 	for _, piece := range between.Split(text, -1) {
 		for _, pattern := range []*regexp.Regexp{chunk, slashed} {
 			for _, part := range pattern.FindAllString(piece, -1) {
-				if number, err := r.parse(Bare(part)); err == nil && number.valid {
+				if number, err := r.parse(Bare(part)); err == nil && number.possible {
 					found = append(found, number)
 				}
 			}
