@@ -10,6 +10,10 @@ import (
 	"cel.dev/cel-go/ext"
 )
 
+// costLimit bounds an evaluation, in CEL's own unit: rules and conditions on
+// real calls and answers stay below a thousand, and a call must not wait.
+const costLimit = 50_000
+
 // Expression is a compiled condition. It is safe for concurrent use.
 type Expression struct {
 	text    string
@@ -34,7 +38,7 @@ func Compile(text string, variables ...string) (*Expression, error) {
 	if kind := ast.OutputType(); !kind.IsExactType(cel.BoolType) && !kind.IsExactType(cel.DynType) {
 		return nil, fmt.Errorf("%q gives a %s, not true or false", text, kind)
 	}
-	program, err := env.Program(ast, cel.CostLimit(1_000_000))
+	program, err := env.Program(ast, cel.CostLimit(costLimit))
 	if err != nil {
 		return nil, fmt.Errorf("preparing %q: %w", text, err)
 	}

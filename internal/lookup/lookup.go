@@ -109,6 +109,11 @@ func collect(ctx context.Context, patience <-chan time.Time, connectors []crm.Co
 		case answer := <-answers:
 			reports[answer.at], answered[answer.at] = answer.report, true
 		case <-patience:
+			// An answer that came at the same moment counts.
+			for range len(answers) {
+				answer := <-answers
+				reports[answer.at], answered[answer.at] = answer.report, true
+			}
 			return reports
 		}
 	}

@@ -223,6 +223,7 @@ func TestPatterns(t *testing.T) {
 		{"06*", "+39 06 1234 5678", false}, // foreign: not the national 06
 		{"3*", "0427466347", false}, {"3*", "3949", true},
 		{"0[45]*", "0427466347", true}, {"04*", "anonymous", false},
+		{"*", "0427466347", true}, {"*", "", false}, {"+*", "", false},
 	} {
 		p, err := ParsePattern(test.pattern)
 		if err != nil {

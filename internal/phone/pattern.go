@@ -46,6 +46,9 @@ func ParseGlob(text string) (Pattern, error) {
 // delivered and as it is dialled nationally. Lengths are of plain digits only.
 func (p Pattern) Match(region Region, text string) bool {
 	bare := Bare(text)
+	if bare == "" {
+		return false // even * wants a number
+	}
 	if p.glob == "" {
 		return plainDigits.MatchString(bare) && len(bare) >= p.shortest && len(bare) <= p.longest
 	}

@@ -1,6 +1,7 @@
 package pop
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -79,7 +80,8 @@ func (r Response) over(outer Response) Response {
 		r.Title = outer.Title
 	}
 	if r.Autopause == nil && slices.Contains(usable, "autopause") {
-		r.Autopause, r.AutopauseReason = outer.Autopause, outer.AutopauseReason
+		r.Autopause = outer.Autopause
+		r.AutopauseReason = cmp.Or(r.AutopauseReason, outer.AutopauseReason)
 	}
 	if r.Multitab == nil && slices.Contains(usable, "multitab") {
 		r.Multitab = outer.Multitab
@@ -153,6 +155,8 @@ func (r Response) check() error {
 		return fmt.Errorf("%s lacks its url; write for example: %s", r.Action, examples[r.Action])
 	case r.Event != "" && !slices.Contains(xucmgt.Events(), xucmgt.Event(r.Event)):
 		return mistake.In("event", fmt.Errorf("unknown event %q; there are EventRinging, EventEstablished, EventReleased", r.Event))
+	case r.AutopauseReason != "" && !isTrue(r.Autopause):
+		return mistake.In("autopause", errors.New("has a reason but is off; set autopause to true, or leave the reason out"))
 	case strings.Contains(r.AutopauseReason, "{"):
 		return mistake.In("autopause", errors.New("the reason is the name of a pause status and takes no placeholder"))
 	}

@@ -104,7 +104,10 @@ func checkAsk(names []string, options Options) error {
 	for _, profile := range options.Profiles {
 		known = append(known, profile.Name)
 	}
-	for _, name := range names {
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			return fmt.Errorf("%s is named twice", name)
+		}
 		if !slices.Contains(known, name) {
 			return fmt.Errorf("there is no crm named %q; there are %s%s", name, strings.Join(known, ", "), meant(name, known))
 		}

@@ -89,7 +89,7 @@ func literalHead[T any](parts []part[T]) (head string, whole bool) {
 func checkOrigin(head string, whole bool) error {
 	scheme, rest, found := strings.Cut(head, "://")
 	if !found || (scheme != "https" && scheme != "http") {
-		return fmt.Errorf("%q is not an address that can be opened; write https://host/...", head)
+		return fmt.Errorf("%q is not an address that can be opened; write https://host/...", head) //nolint:revive,staticcheck // the dots are part of the example
 	}
 	if !whole && !strings.ContainsAny(rest, "/?#") {
 		return errors.New("a placeholder can't stand in the host of an address")

@@ -20,20 +20,34 @@ func TestAnAnswerHoldsOnlyWhatItsActionCanUse(t *testing.T) {
 		answer Answer
 		want   string
 	}{
-		{Open{Event: EventRinging, URL: "https://gw/9f", Title: "ACME"},
-			`{"action":"open","event":"EventRinging","url":"https://gw/9f","title":"ACME"}`},
-		{Open{Event: EventReleased, URL: "https://gw/9f", Pause: &Pause{}},
-			`{"action":"open","event":"EventReleased","url":"https://gw/9f","autopause":true}`},
-		{Open{Event: EventReleased, URL: "https://gw/9f", Title: "Report", Pause: &Pause{Reason: "wrapup"}},
-			`{"action":"open","event":"EventReleased","url":"https://gw/9f","title":"Report","autopause":true,"autopauseReason":"wrapup"}`},
-		{Popup{Event: EventEstablished, URL: "https://crm/42", Title: "CRM", Multitab: true},
-			`{"action":"popup","event":"EventEstablished","url":"https://crm/42","title":"CRM","multitab":true}`},
-		{Popup{Event: EventRinging, URL: "https://crm/42"},
-			`{"action":"popup","event":"EventRinging","url":"https://crm/42"}`},
-		{Run{Event: EventRinging, Program: `C:\Program Files\Erp\erp.exe`, Args: []string{"--phone", "", `a "b" c`}, Title: "ERP"},
-			`{"action":"run","event":"EventRinging","url":"C:\\Program Files\\Erp\\erp.exe","title":"ERP","executableArgs":["--phone","","a \"b\" c"]}`},
-		{Run{Event: EventRinging, Program: "erp", Args: []string{}},
-			`{"action":"run","event":"EventRinging","url":"erp"}`},
+		{
+			Open{Event: EventRinging, URL: "https://gw/9f", Title: "ACME"},
+			`{"action":"open","event":"EventRinging","url":"https://gw/9f","title":"ACME"}`,
+		},
+		{
+			Open{Event: EventReleased, URL: "https://gw/9f", Pause: &Pause{}},
+			`{"action":"open","event":"EventReleased","url":"https://gw/9f","autopause":true}`,
+		},
+		{
+			Open{Event: EventReleased, URL: "https://gw/9f", Title: "Report", Pause: &Pause{Reason: "wrapup"}},
+			`{"action":"open","event":"EventReleased","url":"https://gw/9f","title":"Report","autopause":true,"autopauseReason":"wrapup"}`,
+		},
+		{
+			Popup{Event: EventEstablished, URL: "https://crm/42", Title: "CRM", Multitab: true},
+			`{"action":"popup","event":"EventEstablished","url":"https://crm/42","title":"CRM","multitab":true}`,
+		},
+		{
+			Popup{Event: EventRinging, URL: "https://crm/42"},
+			`{"action":"popup","event":"EventRinging","url":"https://crm/42"}`,
+		},
+		{
+			Run{Event: EventRinging, Program: `C:\Program Files\Erp\erp.exe`, Args: []string{"--phone", "", `a "b" c`}, Title: "ERP"},
+			`{"action":"run","event":"EventRinging","url":"C:\\Program Files\\Erp\\erp.exe","title":"ERP","executableArgs":["--phone","","a \"b\" c"]}`,
+		},
+		{
+			Run{Event: EventRinging, Program: "erp", Args: []string{}},
+			`{"action":"run","event":"EventRinging","url":"erp"}`,
+		},
 		{None{}, `{"action":"none"}`},
 	} {
 		if got := written(t, test.answer); got != test.want {
@@ -65,7 +79,7 @@ func TestOnlyAPaneCanPauseTheAgent(t *testing.T) {
 			t.Errorf("%T can pause", answer)
 		}
 	}
-	if reflect.TypeOf(None{}).NumField() != 0 {
+	if reflect.TypeFor[None]().NumField() != 0 {
 		t.Error("none has fields")
 	}
 }

@@ -29,17 +29,27 @@ func TestEveryDocumentedPayloadIsUnderstood(t *testing.T) {
 		release, body string
 		want          Call
 	}{
-		{"2016.02", payload2016, Call{User: bond, Caller: "1001", Callee: "1000", Queue: trucks,
-			UserData: map[string]string{"XIVO_CONTEXT": "default", "XIVO_USERID": "2"}}},
-		{"2017.03 to 2022.10", payload2022, Call{User: bond, Caller: "1001", Callee: "1000", Queue: trucks, ID: "1471858488.233",
-			UserData: map[string]string{"XIVO_CONTEXT": "default", "XIVO_USERID": "2", "XIVO_SRCNUM": "1001", "XIVO_DSTNUM": "3001"}}},
-		{"2024.05", payload2024, Call{User: bond54, Caller: "1013", Callee: "1023", ID: "1724763400.12",
-			UserData: map[string]string{"XIVO_USERID": "54", "SIPCALLID": "fd32a3a3-9647-457e-be04-16d7d4000000"}}},
-		{"external", payloadExternal, Call{User: bond54, Caller: "0427466347", Callee: "1000", ID: "1469709757.74",
+		{"2016.02", payload2016, Call{
+			User: bond, Caller: "1001", Callee: "1000", Queue: trucks,
+			UserData: map[string]string{"XIVO_CONTEXT": "default", "XIVO_USERID": "2"},
+		}},
+		{"2017.03 to 2022.10", payload2022, Call{
+			User: bond, Caller: "1001", Callee: "1000", Queue: trucks, ID: "1471858488.233",
+			UserData: map[string]string{"XIVO_CONTEXT": "default", "XIVO_USERID": "2", "XIVO_SRCNUM": "1001", "XIVO_DSTNUM": "3001"},
+		}},
+		{"2024.05", payload2024, Call{
+			User: bond54, Caller: "1013", Callee: "1023", ID: "1724763400.12",
+			UserData: map[string]string{"XIVO_USERID": "54", "SIPCALLID": "fd32a3a3-9647-457e-be04-16d7d4000000"},
+		}},
+		{"external", payloadExternal, Call{
+			User: bond54, Caller: "0427466347", Callee: "1000", ID: "1469709757.74",
 			Queue: Queue{ID: "2", Name: "bluesky", DisplayName: "Blue sky", Number: "3001"},
-			UserData: map[string]string{"XIVO_CONTEXT": "from-extern", "XIVO_USERID": "1", "USR_var1": "val1", "USR_var2": "val2",
+			UserData: map[string]string{
+				"XIVO_CONTEXT": "from-extern", "XIVO_USERID": "1", "USR_var1": "val1", "USR_var2": "val2",
 				"XIVO_EXTENPATTERN": "_012305XXXX", "XIVO_SRCNUM": "0427466347", "XIVO_DSTNUM": "0123053012",
-				"XIVO_DST_FIRSTNAME": "Brucé", "XIVO_DST_LASTNAME": "Wail"}}},
+				"XIVO_DST_FIRSTNAME": "Brucé", "XIVO_DST_LASTNAME": "Wail",
+			},
+		}},
 		{"minimal", payloadMinimal, Call{User: User{ID: "4", AgentID: "1", FirstName: "A", LastName: "B", FullName: "A B"}, Callee: "1000"}},
 		{"nothing at all", `{}`, Call{}},
 	} {
