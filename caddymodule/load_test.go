@@ -79,6 +79,7 @@ func TestAReloadWithAMistakeKeepsTheOldConfigurationServing(t *testing.T) {
 	if err := g.load(book.site("on one open {contact.url}")); err != nil {
 		t.Fatal(err)
 	}
+	g.settle()
 	g.ring("0427466347").want(t, http.StatusOK, strings.Replace(good, "popup", "open", 1))
 }
 

@@ -65,6 +65,26 @@ http://%s {
 	return caddy.Load(config, true)
 }
 
+// settle waits until connections no longer reach the listener of the
+// configuration that a reload replaced: those that it has not accepted when it
+// closes are lost.
+func (g *gateway) settle() {
+	g.t.Helper()
+	for good, tries := 0, 0; good < 5; tries++ {
+		if tries == 500 {
+			g.t.Fatal("the gateway does not serve after the reload")
+		}
+		response, err := client.Head("http://" + g.address + "/")
+		if err != nil {
+			good = 0
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		response.Body.Close()
+		good++
+	}
+}
+
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
