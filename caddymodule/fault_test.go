@@ -88,13 +88,13 @@ func TestEveryFaultOfACRMIsUnreachableAndSaysWhatToMend(t *testing.T) {
 		crm  http.HandlerFunc
 		want string
 	}{
-		{"down", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, "503 Service Unavailable; the CRM itself failed"},
+		{"down", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, "503 Service Unavailable; the CRM itself failed"},
 		{"a page", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>log in</html>")) }, "the answer is text/html, not JSON; is the url right?"},
 		{"nothing with 200, as Caddy does for a foreign host", func(http.ResponseWriter, *http.Request) {}, "the answer is empty, not JSON"},
 		{"another document", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"error":"license expired"}`)) }, `nothing at "items"`},
-		{"a redirect to its log-in", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", 302) }, "the CRM redirects"},
-		{"rate limited", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) }, "limits how often"},
-		{"a wrong path", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, "miss status 404"},
+		{"a redirect to its log-in", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, "the CRM redirects"},
+		{"rate limited", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }, "limits how often"},
+		{"a wrong path", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }, "miss status 404"},
 		{"hangs up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "broke off"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -197,15 +197,15 @@ func TestNoSecretTokenOrWholeNumberIsInAnyLog(t *testing.T) {
 		"echoes everything in its error": func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			w.Header().Set("X-Status-Reason", "no match for "+r.RequestURI+" with "+fmt.Sprint(r.Header)+" +33 4 27 46 63 47 04.27.46.63.47")
-			w.WriteHeader(500)
+			w.WriteHeader(http.StatusInternalServerError)
 			_, _ = w.Write(body)
 		},
 		"echoes in JSON": func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(400)
+			w.WriteHeader(http.StatusBadRequest)
 			_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]string{"message": "select * from c where phone like '" + r.URL.String() + "' key " + r.Header.Get("X-Key")}})
 		},
 		"redirects to itself": func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "https://other.example.com"+r.RequestURI, 302)
+			http.Redirect(w, r, "https://other.example.com"+r.RequestURI, http.StatusFound)
 		},
 		"hangs up": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 		"speaks no HTTP": func(w http.ResponseWriter, r *http.Request) {

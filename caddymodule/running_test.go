@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -120,9 +122,7 @@ func (g *gateway) send(method, path string, body io.Reader, header http.Header) 
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	for name, values := range header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, header)
 	response, err := client.Do(request)
 	if err != nil {
 		g.t.Fatal(err)
@@ -212,9 +212,9 @@ func (g *gateway) lastCall() map[string]any {
 	g.t.Helper()
 	for range 500 {
 		lines := strings.Split(strings.TrimSpace(g.log()), "\n")
-		for i := len(lines) - 1; i >= 0; i-- {
+		for _, text := range slices.Backward(lines) {
 			var line map[string]any
-			if json.Unmarshal([]byte(lines[i]), &line) == nil && strings.HasPrefix(fmt.Sprint(line["msg"]), "call answered") {
+			if json.Unmarshal([]byte(text), &line) == nil && strings.HasPrefix(fmt.Sprint(line["msg"]), "call answered") {
 				return line
 			}
 		}

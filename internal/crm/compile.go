@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -47,7 +48,7 @@ type REST struct {
 	lookups   []*lookup
 	searchURL *template.Template[values]
 	createURL *template.Template[values]
-	secrets   []string
+	secrets   *strings.Replacer
 }
 
 // param is a compiled [Param].
@@ -97,12 +98,14 @@ func Compile(definition Definition, options Options) (*REST, error) {
 	if err := c.compile(definition); err != nil {
 		return nil, err
 	}
+	c.rest.secrets = hideAll(c.secrets)
 	return c.rest, nil
 }
 
 type compiler struct {
 	options Options
 	rest    *REST
+	secrets []string
 }
 
 // remember keeps what a setting's value is, to hide it in messages.
@@ -112,8 +115,8 @@ func (c *compiler) remember(load func(string) (string, error)) func(string) (str
 	}
 	return func(name string) (string, error) {
 		value, err := load(name)
-		if err == nil && len(value) >= minSecret && !slices.Contains(c.rest.secrets, value) {
-			c.rest.secrets = append(c.rest.secrets, value)
+		if err == nil && len(value) >= minSecret && !slices.Contains(c.secrets, value) {
+			c.secrets = append(c.secrets, value)
 		}
 		return value, err
 	}
@@ -122,6 +125,28 @@ func (c *compiler) remember(load func(string) (string, error)) func(string) (str
 // minSecret is the length from which a setting is hidden in messages: below
 // it, hiding would only garble them.
 const minSecret = 4
+
+// percentEscape is one %2F, which may also be written %2f.
+var percentEscape = regexp.MustCompile(`%[0-9A-F]{2}`)
+
+// hideAll replaces secrets in every form in which a CRM may repeat them. The
+// longest counts first: one secret may begin like another.
+func hideAll(secrets []string) *strings.Replacer {
+	var forms []string
+	for _, secret := range secrets {
+		query := url.QueryEscape(secret)
+		for _, escaped := range []string{query, strings.ReplaceAll(query, "+", "%20"), url.PathEscape(secret)} {
+			forms = append(forms, escaped, percentEscape.ReplaceAllStringFunc(escaped, strings.ToLower))
+		}
+		forms = append(forms, oneLine(secret), oneLine(html.EscapeString(secret)))
+	}
+	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
+	var replacements []string
+	for _, form := range forms {
+		replacements = append(replacements, form, "***")
+	}
+	return strings.NewReplacer(replacements...)
+}
 
 var nameForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 
@@ -168,7 +193,7 @@ func (c *compiler) baseURL(text string) (string, error) {
 	}
 	scope := template.NewScope[values]()
 	for prefix, load := range c.options.Settings {
-		scope.AddSettings(prefix, load)
+		scope.AddSettings(prefix, c.remember(load)) // a webhook's path may be its secret
 	}
 	compiled, err := template.Compile(text, template.Header, scope)
 	if err != nil {
@@ -183,11 +208,11 @@ func (c *compiler) baseURL(text string) (string, error) {
 	}
 	parsed, err := url.Parse(strings.TrimSpace(resolved))
 	switch {
-	case err != nil, parsed.Host == "", parsed.Scheme != "http" && parsed.Scheme != "https":
+	case err != nil, parsed.Hostname() == "", parsed.Scheme != "http" && parsed.Scheme != "https":
 		return "", fmt.Errorf("%q is not where a CRM lives; write https://host, for example https://crm.example.com", text)
 	case parsed.User != nil:
 		return "", errors.New("holds a user name or password; write them as a header, from {env.*} or {file.*}")
-	case parsed.RawQuery != "" || parsed.Fragment != "":
+	case parsed.RawQuery != "" || parsed.ForceQuery || parsed.Fragment != "":
 		return "", fmt.Errorf("%q has a query or fragment; parameters of a request are written as query in its lookup", text)
 	}
 	return strings.TrimRight(parsed.String(), "/"), nil

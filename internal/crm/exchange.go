@@ -69,6 +69,10 @@ func (r *REST) detail(ctx context.Context, l *lookup, v values) (exchange, error
 	if err != nil {
 		return e, err
 	}
+	if slices.Contains(l.miss.statuses, e.status) {
+		e.body = "" // it was deleted since the search
+		return e, nil
+	}
 	return e, e.check(l)
 }
 
@@ -146,8 +150,13 @@ func encode(option string, params []param, v values) (string, error) {
 	return b.String(), nil
 }
 
+// setHeaders writes lists of header fields; a later list replaces the fields
+// of an earlier one, and within a list repetition is kept.
 func setHeaders(request *http.Request, v values, lists ...[]param) error {
 	for _, list := range lists {
+		for _, p := range list {
+			request.Header.Del(p.name)
+		}
 		for _, p := range list {
 			value, err := p.value.Render(v)
 			if err != nil {
@@ -157,7 +166,7 @@ func setHeaders(request *http.Request, v values, lists ...[]param) error {
 				request.Host = value
 				continue
 			}
-			request.Header.Set(p.name, value)
+			request.Header.Add(p.name, value)
 		}
 	}
 	return nil
@@ -184,7 +193,7 @@ func (r *REST) send(ctx context.Context, request *http.Request) (e exchange, err
 	if len(body) > maxAnswer {
 		return e, failf("the answer is larger than %d MiB; make the search stricter or set a limit", maxAnswer>>20)
 	}
-	e.body = string(body)
+	e.body = strings.TrimPrefix(string(body), "\ufeff") // some servers write a byte order mark
 	return e, nil
 }
 
@@ -216,23 +225,52 @@ func (e exchange) check(l *lookup) error {
 	switch {
 	case slices.Contains(l.fail.statuses, e.status), e.status < 200 || e.status > 299:
 		return &badStatus{e.status, e.reason(), redirectTarget(e.header.Get("Location"))}
+	case nesting(e.body) > maxNesting:
+		return failf("the answer is nested deeper than %d levels", maxNesting)
 	case !gjson.Valid(e.body):
-		return failf("the answer is %s, not JSON; is the url right?", e.mediaType())
+		return failf("the answer is %s; is the url right?", e.mediaType())
 	case l.fail.holds(e):
 		return failf("the answer says that it failed (%s)%s", l.fail.expression, behind(": ", e.reason()))
 	}
 	return nil
 }
 
+// mediaType says what an answer that is not JSON is instead.
 func (e exchange) mediaType() string {
 	switch mediaType, _, err := mime.ParseMediaType(e.header.Get("Content-Type")); {
 	case e.body == "":
-		return "empty"
+		return "empty, not JSON"
 	case err != nil:
-		return "of no known type"
+		return "of no known type, not JSON"
+	case strings.HasSuffix(mediaType, "json"):
+		return "labelled " + e.crm.hide(mediaType) + " but is not valid JSON"
 	default:
-		return e.crm.hide(mediaType)
+		return e.crm.hide(mediaType) + ", not JSON"
 	}
+}
+
+// maxNesting is how deep an answer may be nested. Real ones stay below 20; an
+// answer of nothing but brackets would keep the program busy for minutes.
+const maxNesting = 500
+
+// nesting counts the levels of arrays and objects, outside of strings.
+func nesting(body string) int {
+	level, deepest, quoted := 0, 0, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			level++
+			deepest = max(deepest, level)
+		case c == ']' || c == '}':
+			level--
+		}
+	}
+	return deepest
 }
 
 // holds evaluates a condition's expression.

@@ -31,8 +31,8 @@ func (f *Failure) Error() string {
 	return fmt.Sprintf("crm %s: lookup %s: %s", f.CRM, f.Lookup, f.Problem)
 }
 
-// Unwrap returns the context's error where time ran out, else nil: causes of
-// the network repeat addresses, which hold numbers.
+// Unwrap returns context.Canceled where nobody waits for the answer any more,
+// else nil: causes of the network repeat addresses, which hold numbers.
 func (f *Failure) Unwrap() error { return f.cause }
 
 // problem is a failure that was already put into words.
@@ -152,6 +152,8 @@ func (r *REST) host() string {
 func (b *badStatus) describe() string {
 	said := b.Error() + behind(": ", b.reason)
 	switch {
+	case b.status < 300:
+		return said + "; the lookup counts this status as a failure (fail)"
 	case b.status == http.StatusUnauthorized:
 		return said + "; the CRM does not accept the credentials"
 	case b.status == http.StatusForbidden:
@@ -195,7 +197,7 @@ func (e exchange) statedReason() string {
 	if reason := e.header.Get(reasonHeader); reason != "" {
 		return reason
 	}
-	if !gjson.Valid(e.body) {
+	if nesting(e.body) > maxNesting || !gjson.Valid(e.body) {
 		return ""
 	}
 	for _, path := range reasonPaths {
@@ -212,21 +214,21 @@ const maxReason = 300
 // hide makes a text that a CRM had a part in fit for a log: one line, no
 // credential, no telephone number.
 func (r *REST) hide(text string) string {
-	text = strings.Map(func(c rune) rune {
+	text = phone.MaskText(r.secrets.Replace(oneLine(text)))
+	if runes := []rune(text); len(runes) > maxReason {
+		text = string(runes[:maxReason]) + "..."
+	}
+	return text
+}
+
+// oneLine replaces what would break or reorder a line.
+func oneLine(text string) string {
+	return strings.Map(func(c rune) rune {
 		if unicode.IsControl(c) || unicode.Is(unicode.Cf, c) {
 			return ' '
 		}
 		return c
 	}, text)
-	for _, secret := range r.secrets {
-		text = strings.ReplaceAll(text, secret, "***")
-		text = strings.ReplaceAll(text, url.QueryEscape(secret), "***")
-	}
-	text = phone.MaskText(text)
-	if runes := []rune(text); len(runes) > maxReason {
-		text = string(runes[:maxReason]) + "..."
-	}
-	return text
 }
 
 // behind puts a separator in front of a text that is there.

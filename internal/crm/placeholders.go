@@ -3,6 +3,7 @@ package crm
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -60,10 +61,8 @@ func checkCallPath(path string) error {
 }
 
 func checkName(name, prefix string, documented []string) error {
-	for _, known := range documented {
-		if name == known {
-			return nil
-		}
+	if slices.Contains(documented, name) {
+		return nil
 	}
 	if nearest := template.Nearest(name, documented); nearest != "" {
 		return fmt.Errorf("the payload has no %s%s; did you mean {call.%s%s}?", prefix, name, prefix, nearest)
@@ -133,11 +132,20 @@ func (c *compiler) recordScope() *template.Scope[values] {
 		}
 		return template.Placeholder[values]{
 			Kind: template.Address,
-			Get:  func(v values) string { return find(v, path).String() },
+			Get:  func(v values) string { return text(find(v, path)) },
 			List: func(v values) []string { return texts(find(v, path)) },
 		}, nil
 	})
 	return scope
+}
+
+// text is what a value says; null and false say nothing. Some CRMs write false
+// for a field that has no value.
+func text(found gjson.Result) string {
+	if found.Type == gjson.False {
+		return ""
+	}
+	return found.String()
 }
 
 // find looks in the detail first: it has more than the list's record.
@@ -152,8 +160,8 @@ func find(v values, path string) gjson.Result {
 
 func texts(found gjson.Result) []string {
 	if !found.IsArray() {
-		if text := found.String(); text != "" {
-			return []string{text}
+		if said := text(found); said != "" {
+			return []string{said}
 		}
 		return nil
 	}

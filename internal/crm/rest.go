@@ -3,6 +3,7 @@ package crm
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 
 	"github.com/screenpop/caddy-screenpop/internal/phone"
@@ -49,9 +50,17 @@ func (r *REST) Search(ctx context.Context, query Query) Result {
 
 // search runs one lookup: one request, or one for each spelling until one
 // answers with a match.
-func (r *REST) search(ctx context.Context, l *lookup, query Query) Result {
-	var result Result
-	for _, attempt := range r.attempts(l, query) {
+func (r *REST) search(ctx context.Context, l *lookup, query Query) (result Result) {
+	defer func() {
+		if recovered := recover(); recovered != nil {
+			result = Result{Err: r.panicked(l, recovered)}
+		}
+	}()
+	attempts := r.attempts(l, query)
+	if len(attempts) == 0 {
+		return r.unwritable(l)
+	}
+	for _, attempt := range attempts {
 		found := r.ask(ctx, l, attempt, &result)
 		if len(found) > 0 || result.Err != nil {
 			result.Records = found
@@ -59,6 +68,27 @@ func (r *REST) search(ctx context.Context, l *lookup, query Query) Result {
 		}
 	}
 	return result
+}
+
+// panicked is the error for a defect of the program or one of its libraries
+// that an answer brought to light. It must not end the server.
+func (r *REST) panicked(l *lookup, recovered any) error {
+	return r.explain(l.kind, failf("the program failed at the answer (%T); please report it with the lookup's definition", recovered))
+}
+
+// unwritable is the result for a number that none of the spellings can write:
+// nothing was asked, which is not "not found".
+func (r *REST) unwritable(l *lookup) Result {
+	err := r.explain(l.kind, failf("not asked: the number can't be written in any of the spellings (%s); add one that every number has, for example e164", r.spellingNames()))
+	return Result{Requests: []Request{{Lookup: l.kind, Err: err}}, Err: err}
+}
+
+func (r *REST) spellingNames() string {
+	var names []string
+	for _, spelling := range r.spellings {
+		names = append(names, spelling.String())
+	}
+	return strings.Join(names, ", ")
 }
 
 // attempt is one request of a lookup.
@@ -80,6 +110,8 @@ func (r *REST) attempts(l *lookup, query Query) []attempt {
 			list = append(list, attempt{v, spelling.String()})
 		}
 		return list
+	case l.filter != nil && len(r.spellingsOf(query.Number)) == 0:
+		return nil // an empty filter would ask for everybody
 	case l.filter != nil:
 		return []attempt{{base, "filter"}}
 	default:
@@ -101,7 +133,7 @@ func (r *REST) spellingsOf(number phone.Number) []phone.Spelling {
 
 // joinFilter renders a filter's fragment for every spelling.
 func (r *REST) joinFilter(l *lookup, v values) (string, error) {
-	joined := ""
+	var joined strings.Builder
 	for i, spelling := range r.spellingsOf(v.query.Number) {
 		v.spelling = spelling
 		fragment, err := l.filter.Render(v)
@@ -109,11 +141,11 @@ func (r *REST) joinFilter(l *lookup, v values) (string, error) {
 			return "", err
 		}
 		if i > 0 {
-			joined += l.join
+			joined.WriteString(l.join)
 		}
-		joined += fragment
+		joined.WriteString(fragment)
 	}
-	return joined, nil
+	return joined.String(), nil
 }
 
 // ask makes one request and keeps the records that are the caller's. What
@@ -129,71 +161,33 @@ func (r *REST) ask(ctx context.Context, l *lookup, a attempt, result *Result) []
 		return nil
 	}
 
-	var kept []Record
-	var doubtful []values
-	for _, raw := range exchange.records {
+	// The CRM's order stays: a record that its detail confirms keeps its place.
+	records := make([]*Record, len(exchange.records))
+	var doubtful []doubt
+	for i, raw := range exchange.records {
 		v := a.values
 		v.record = raw
 		switch record := r.record(l, v); {
 		case l.unverified || v.query.Matches(record.Phones):
-			kept = append(kept, record)
-		case l.detail != nil:
-			doubtful = append(doubtful, v)
+			records[i] = &record
+			step.Kept++
+		case l.detail != nil && record.ID != "":
+			doubtful = append(doubtful, doubt{v, &records[i]})
 		}
 	}
-	step.Kept = len(kept)
 	result.Requests = append(result.Requests, step)
-	return append(kept, r.details(ctx, l, doubtful, result)...)
+	r.settle(ctx, l, doubtful, result)
+	return present(records)
 }
 
-// maxDetails bounds the requests that one answer can cause. A search that
-// returns more strangers than that is not a search by number.
-const maxDetails = 10
-
-// details asks for the whole of each record whose numbers in the list were not
-// the caller's, and keeps those that have the caller's number after all.
-func (r *REST) details(ctx context.Context, l *lookup, doubtful []values, result *Result) []Record {
-	if len(doubtful) > maxDetails {
-		result.Err = r.explain(l.kind, failf("the answer has %d records without the caller's number, too many to ask for one by one; make the search stricter", len(doubtful)))
-		doubtful = doubtful[:maxDetails]
-	}
-	records := make([]*Record, len(doubtful))
-	steps := make([]Request, len(doubtful))
-	var running sync.WaitGroup
-	for i, v := range doubtful {
-		running.Go(func() { records[i], steps[i] = r.askDetail(ctx, l, v) })
-	}
-	running.Wait()
-
-	var kept []Record
-	for i := range steps {
-		if steps[i].Err != nil && result.Err == nil {
-			result.Err = steps[i].Err
-		}
-		if records[i] != nil {
-			kept = append(kept, *records[i])
+func present(records []*Record) []Record {
+	var list []Record
+	for _, record := range records {
+		if record != nil {
+			list = append(list, *record)
 		}
 	}
-	result.Requests = append(result.Requests, steps...)
-	return kept
-}
-
-func (r *REST) askDetail(ctx context.Context, l *lookup, v values) (*Record, Request) {
-	step := Request{Lookup: l.kind, Asked: "detail"}
-	exchange, err := r.detail(ctx, l, v)
-	step.Status, step.Took = exchange.status, exchange.took
-	if err != nil {
-		step.Err = r.explain(l.kind, err)
-		return nil, step
-	}
-	step.Returned = 1
-	v.detail = exchange.body
-	record := r.record(l, v)
-	if !v.query.Matches(record.Phones) {
-		return nil, step
-	}
-	step.Kept = 1
-	return &record, step
+	return list
 }
 
 // record maps what the CRM returned. What can't be mapped stays blank.

@@ -8,7 +8,7 @@ import (
 
 // numberLike is a run of digits, with the separators that numbers have, long
 // enough to be somebody's.
-var numberLike = regexp.MustCompile(`[+＋]?\p{Nd}(?:[\s.()/_\x{00A0}\x{2010}-\x{2015}\x{202F}%+-]*\p{Nd}){4,}`)
+var numberLike = regexp.MustCompile(`[+＋]?\p{Nd}(?:[\s\p{Z}.()/_\x{2010}-\x{2015}%*#:~+-]*\p{Nd}){4,}`)
 
 // MaskText hides every telephone number in a text that is about to be logged:
 // a CRM's error may repeat the request. The last two digits stay.

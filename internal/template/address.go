@@ -142,6 +142,9 @@ func (t *Template[T]) settlePath() error {
 		return fmt.Errorf("%q is not a path; it must begin with /, below the CRM's url", t.text)
 	}
 	for _, p := range t.parts {
+		if strings.Contains(p.literal, "#") {
+			return fmt.Errorf("%q holds a #, behind which nothing reaches the CRM; write %%23", t.text)
+		}
 		if strings.ContainsFunc(p.literal, breaksAddress) {
 			return fmt.Errorf("%q holds spaces or control characters; write %%20 for a space, or the parameter as query", t.text)
 		}

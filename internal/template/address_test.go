@@ -188,6 +188,12 @@ func TestAPathBeginsWithASlash(t *testing.T) {
 	}
 }
 
+func TestAPathHasNoFragment(t *testing.T) {
+	if _, err := Compile("/contacts#{number}", Path, scope()); err == nil || !strings.Contains(err.Error(), "write %23") {
+		t.Errorf("error: %v", err)
+	}
+}
+
 // It would break the request: only values are encoded.
 func TestAPathIsWrittenEncoded(t *testing.T) {
 	for _, text := range []string{"/contacts?filter=phone eq '{number}'", "/a b", "/a\n", "/a\x00", "/{env.LINES}"} {
