@@ -8,13 +8,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/tidwall/gjson"
-
-	"github.com/screenpop/caddy-screenpop/internal/phone"
 )
 
 // Failure is why a CRM could not be asked, in words for its administrator. It
@@ -206,29 +202,6 @@ func (e exchange) statedReason() string {
 		}
 	}
 	return ""
-}
-
-// maxReason bounds what a CRM can write into our log, in characters.
-const maxReason = 300
-
-// hide makes a text that a CRM had a part in fit for a log: one line, no
-// credential, no telephone number.
-func (r *REST) hide(text string) string {
-	text = phone.MaskText(r.secrets.Replace(oneLine(text)))
-	if runes := []rune(text); len(runes) > maxReason {
-		text = string(runes[:maxReason]) + "..."
-	}
-	return text
-}
-
-// oneLine replaces what would break or reorder a line.
-func oneLine(text string) string {
-	return strings.Map(func(c rune) rune {
-		if unicode.IsControl(c) || unicode.Is(unicode.Cf, c) {
-			return ' '
-		}
-		return c
-	}, text)
 }
 
 // behind puts a separator in front of a text that is there.
