@@ -257,12 +257,21 @@ func onOff(d *caddyfile.Dispenser, into **bool) error {
 	return nil
 }
 
+var matchers = []string{"queue", "did", "caller", "agent", "data", "expression"}
+
 // when reads a rule for some calls only.
 func (p *handlerParser) when(d *caddyfile.Dispenser) error {
 	h := p.handler
 	block := pop.WhenName(len(h.When))
 	line := restOfLine(d)
 	p.positions.mark(d, line, block)
+	if len(line) > 2 && line[0] != "expression" {
+		for _, word := range line[2:] {
+			if slices.Contains(matchers, word) {
+				return d.Errf("when takes one matcher, and %q is a second; combine conditions in an expression: when expression `call.queue.name == \"vip\" && call.did == \"0123456789\"`", word)
+			}
+		}
+	}
 	var when pop.When
 	if err := matcher(d, &when.Match); err != nil {
 		return err
@@ -315,6 +324,6 @@ func matcher(d *caddyfile.Dispenser, match *pop.Match) error {
 		}
 		return err
 	default:
-		return unknownOption(d, "queue", "did", "caller", "agent", "data", "expression")
+		return unknownOption(d, matchers...)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,32 +104,40 @@ func bodyRejection(err error) *rejection {
 // decide makes the answer to a call, and the story of how it came about.
 func (h *Handler) decide(ctx context.Context, call xucmgt.Call, arrived time.Time) trace {
 	rule := h.rules.For(call)
-	t := trace{call: call, region: h.region, rule: rule, arrived: arrived, text: h.subject(call)}
+	t := trace{call: call, rule: rule, arrived: arrived, text: h.subject(call)}
 	t.situation = h.situation(ctx, &t)
 	t.answer, t.unanswered = rule.Answer(t.situation)
 	t.took = time.Since(arrived)
 	return t
 }
 
-// subject is the text to look up: the first that names somebody.
+// subject is the text to look up: the first that names somebody, or else the
+// caller as delivered.
 func (h *Handler) subject(call xucmgt.Call) string {
 	for _, text := range h.lookupBy {
 		rendered, err := text.Render(call)
-		if err == nil && !phone.Withheld(rendered) {
+		if err == nil && h.namesSomebody(rendered) {
 			return rendered
 		}
 	}
 	return call.Caller
 }
 
+func (h *Handler) namesSomebody(text string) bool {
+	_, err := h.region.Parse(text)
+	return err == nil || h.isColleague(text)
+}
+
+func (h *Handler) isColleague(text string) bool {
+	return slices.ContainsFunc(h.internal, func(p phone.Pattern) bool { return p.Match(h.region, text) })
+}
+
 // situation finds out what is known of the caller.
 func (h *Handler) situation(ctx context.Context, t *trace) pop.Situation {
 	situation := pop.Situation{Call: t.call}
-	for _, colleague := range h.internal {
-		if colleague.Match(h.region, t.text) {
-			situation.Outcome = pop.Internal
-			return h.withCRM(situation, t)
-		}
+	if h.isColleague(t.text) {
+		situation.Outcome = pop.Internal
+		return h.withCRM(situation, t)
 	}
 	number, err := h.region.Parse(t.text)
 	if err != nil {

@@ -136,6 +136,14 @@ func TestAPageOfAnotherOriginGetsNothing(t *testing.T) {
 	}
 }
 
+func TestARequestWithTwoOriginsGetsNothing(t *testing.T) {
+	g := serve(t, newPhonebook(t).site(""))
+	got := g.request(http.MethodPost, "/", payload(nil), http.Header{"Content-Type": {"application/json"}, "Origin": {agentOrigin, "https://evil.example.net"}})
+	if got.status != http.StatusForbidden {
+		t.Errorf("answered %d", got.status)
+	}
+}
+
 func TestARequestWithoutAnOriginIsServed(t *testing.T) {
 	g := serve(t, newPhonebook(t).site(""))
 	got := g.request(http.MethodPost, "/", payload(nil), http.Header{"Content-Type": {"application/json"}})
@@ -297,7 +305,7 @@ func TestLookupByTakesTheNumberFromTheCallData(t *testing.T) {
 	if got := g.post(transferred); got.field("url") != "https://crm.example.com/contacts/7" {
 		t.Errorf("answered %s", got.body)
 	}
-	for _, blank := range []string{"", "  ", "anonymous"} {
+	for _, blank := range []string{"", "  ", "anonymous", "hello"} {
 		call := payload(map[string]any{"userData": map[string]any{"USR_CALLER": blank}})
 		if got := g.post(call); got.field("url") != "https://crm.example.com/contacts/7" {
 			t.Errorf("with USR_CALLER %q answered %s", blank, got.body)

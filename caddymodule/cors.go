@@ -58,6 +58,8 @@ func parseOrigins(texts []string, known settings) (origins, error) {
 func parseOrigin(text string) (string, error) {
 	parsed, err := url.Parse(text)
 	switch {
+	case strings.Contains(text, "*"):
+		return "", fmt.Errorf("%q is a pattern; write each origin by itself, or * alone for any", text)
 	case err != nil, parsed.Host == "", parsed.Scheme != "http" && parsed.Scheme != "https":
 		return "", fmt.Errorf("%q is not an origin; write scheme and host, for example https://xuc.example.com", text)
 	case strings.Trim(parsed.Path, "/") != "" || parsed.RawQuery != "" || parsed.Fragment != "" || parsed.User != nil:
@@ -73,7 +75,7 @@ func parseOrigin(text string) (string, error) {
 // no page at all.
 func (o origins) write(header http.Header, r *http.Request) bool {
 	header.Add("Vary", "Origin")
-	origin := r.Header.Get("Origin")
+	origin := strings.Join(r.Header.Values("Origin"), ",") // a browser sends one
 	switch {
 	case o.any:
 		header.Set("Access-Control-Allow-Origin", "*")

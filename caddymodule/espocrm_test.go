@@ -208,6 +208,7 @@ func TestEspoCRMFailuresAreNeverNotFound(t *testing.T) {
 				query where[0][type] equals
 				query where[0][attribute] nofield
 				query where[0][value] 1
+				header X-Caller {number.last7}
 				query select id,name,accountName,emailAddress,phoneNumber
 				query maxSize 5
 				records list
@@ -220,6 +221,7 @@ func TestEspoCRMFailuresAreNeverNotFound(t *testing.T) {
 			lookup opportunity {
 				GET /api/v1/Opportunity
 				query maxSize 1
+				header X-Caller {number.last7}
 				records list
 				phones {record.phoneNumber}
 			}`, 1))

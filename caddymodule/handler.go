@@ -73,7 +73,7 @@ type Handler struct {
 	Deadline caddy.Duration `json:"deadline,omitempty"`
 
 	// The number to look up, as texts with `{call.*}`: of several the first that
-	// is not blank and not withheld. Default: `{call.caller}`.
+	// is a number. Default: `{call.caller}`.
 	LookupBy []string `json:"lookup_by,omitempty"`
 
 	// The CRMs to ask, in order of preference. Required.
@@ -241,7 +241,16 @@ func compileLookupBy(texts []string, known settings) ([]*template.Template[xucmg
 		scope.AddSettings(prefix, load)
 	}
 	crm.AddCall(scope, func(call xucmgt.Call) xucmgt.Call { return call })
-	return template.CompileFallback(texts, template.Text, scope)
+	compiled, err := template.CompileFallback(texts, template.Text, scope)
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range compiled {
+		if !text.Varies() {
+			return nil, fmt.Errorf("%q is the same for every call; write for example {call.caller}", text)
+		}
+	}
+	return compiled, nil
 }
 
 // ServeHTTP answers calls at the endpoint and lets everything else pass.

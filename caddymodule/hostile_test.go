@@ -180,7 +180,7 @@ func checkAnswer(t *testing.T, got answer, text string) {
 
 // secrets that must not be found in any log line, at any level.
 func secretsOf(caller string) []string {
-	return []string{agentToken, agentToken[:20], "s3cret-api-key", "Tr0ub4dor", caller, strings.TrimPrefix(caller, "0"), "04 27 46", "04.27.46", "4%2027", "27 46 63"}
+	return []string{agentToken, agentToken[:20], "s3cret-api-key", "Tr0ub4dor", caller, strings.TrimPrefix(caller, "0"), "04 27 46", "04.27.46", "4%2027", "27 46 63", "0612345678", "612_345", "2,7,4,6", `"27","46"`, "*7*4*6*"}
 }
 
 func TestNoSecretTokenOrWholeNumberIsInAnyLog(t *testing.T) {
@@ -193,6 +193,16 @@ func TestNoSecretTokenOrWholeNumberIsInAnyLog(t *testing.T) {
 		"nobody": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`[]`)) },
 		"keyed by number": func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte(`[{"id":"0427466347","phone":"0427466347"}]`))
+		},
+		"keyed by another number": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`[{"id":"0612345678","phone":"0427466347"},{"id":"Camille-06_12_345_678","phone":"0427466347"}]`))
+		},
+		"echoes in odd notations": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(`{"message":"0,4,2,7,4,6,6,3,4,7 \"04\",\"27\",\"46\",\"63\",\"47\" *4*2*7*4*6*6*3*4*7* %2B33%2D427%2D466%2D347"}`))
+		},
+		"redirects to the number": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://0427466347.example.com/", http.StatusFound)
 		},
 		"echoes everything in its error": func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)

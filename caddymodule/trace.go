@@ -19,7 +19,6 @@ import (
 // trace is the story of one call's decision.
 type trace struct {
 	call    xucmgt.Call
-	region  phone.Region
 	arrived time.Time
 	took    time.Duration
 	// text is what was to be looked up, and notANumber why it could not be.
@@ -73,7 +72,7 @@ func (t trace) fields() []zap.Field {
 		fields = append(fields, zap.String("why", t.notANumber.Error()))
 	}
 	if len(t.situation.Records) > 0 {
-		fields = append(fields, zap.Array("records", records(t)))
+		fields = append(fields, zap.Array("records", records(t.situation.Records)))
 	}
 	if len(t.finding.Reports) > 0 {
 		fields = append(fields, zap.Array("crms", reports(t.finding.Reports)))
@@ -105,16 +104,12 @@ func (t trace) ruleName() string {
 
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
-type records trace
+type records []crm.Record
 
 // MarshalLogArray tells which records were found, without anything personal.
 func (r records) MarshalLogArray(array zapcore.ArrayEncoder) error {
-	for _, record := range r.situation.Records {
-		id := record.ID
-		if r.region.Same(r.situation.Number, id) { // some CRMs key people by their number
-			id = phone.MaskText(id)
-		}
-		array.AppendString(printable(record.Kind + " " + id))
+	for _, record := range r {
+		array.AppendString(phone.MaskIdentifier(printable(record.Kind + " " + record.ID))) // some CRMs key people by their number
 	}
 	return nil
 }
@@ -169,8 +164,8 @@ func (r loggedRequest) MarshalLogObject(object zapcore.ObjectEncoder) error {
 	object.AddDuration("took", r.Took)
 	object.AddInt("returned", r.Returned)
 	object.AddInt("kept", r.Kept)
-	if dropped := r.Returned - r.Kept; dropped > 0 && r.Err == nil {
-		object.AddInt("dropped", dropped)
+	if r.Dropped > 0 {
+		object.AddInt("dropped", r.Dropped)
 	}
 	return nil
 }
@@ -196,7 +191,7 @@ func printable(text string) string {
 }
 
 // asteriskID is a linked id as Asterisk makes them: a time and a counter.
-var asteriskID = regexp.MustCompile(`^(?:[A-Za-z][\w-]*-)?\d{10}\.\d+$`)
+var asteriskID = regexp.MustCompile(`^(?:[A-Za-z][A-Za-z-]*-)?[12]\d{9}\.\d{1,7}$`)
 
 func logID(id string) string {
 	if len(id) <= maxLogged && asteriskID.MatchString(id) {

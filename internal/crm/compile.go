@@ -166,6 +166,9 @@ func (c *compiler) optional(text string, place template.Place, scope *template.S
 func (c *compiler) params(option string, list []Param, place template.Place, scope *template.Scope[values]) ([]param, error) {
 	var compiled []param
 	for _, p := range list {
+		if p.Name == "" {
+			return nil, mistake.In(option, errors.New("lacks its name"))
+		}
 		if place == template.Header && !httpguts.ValidHeaderFieldName(p.Name) {
 			return nil, mistake.In(option+" "+p.Name, fmt.Errorf("%q is not the name of a header field", p.Name))
 		}

@@ -111,7 +111,13 @@ func (c *compiler) request(d Lookup, l *lookup) (err error) {
 		return mistake.In("json", err)
 	}
 	l.eachSpelling = l.uses("number")
-	return l.checkFilter()
+	if err := l.checkFilter(); err != nil {
+		return err
+	}
+	if !l.varies() {
+		return mistake.In(l.method, errors.New("asks the same for every caller; put the number into the request, for example: query phone {number}"))
+	}
+	return nil
 }
 
 func checkMethod(d Lookup, method string) error {
@@ -144,16 +150,26 @@ func (l *lookup) checkFilter() error {
 	return nil
 }
 
+// varies reports whether the request depends on the call.
+func (l *lookup) varies() bool {
+	return l.any((*template.Template[values]).Varies)
+}
+
 // uses reports whether any text of the request has a placeholder.
 func (l *lookup) uses(name string) bool {
+	return l.any(func(t *template.Template[values]) bool { return t.Uses(name) })
+}
+
+// any reports whether something holds for a text of the request.
+func (l *lookup) any(holds func(*template.Template[values]) bool) bool {
 	for _, list := range [][]param{l.query, l.form, l.headers} {
 		for _, p := range list {
-			if p.value.Uses(name) {
+			if holds(p.value) {
 				return true
 			}
 		}
 	}
-	return l.path.Uses(name) || l.json != nil && l.json.Uses(name)
+	return holds(l.path) || l.json != nil && holds(l.json)
 }
 
 // answer compiles how the answer is read.
@@ -216,6 +232,11 @@ func (c *compiler) mapping(d Lookup, l *lookup) (err error) {
 		}
 		if *part.into, err = template.CompileFallback(part.texts, part.place, scope); err != nil {
 			return mistake.In(part.option, err)
+		}
+	}
+	for _, phones := range l.phones {
+		if !phones.Varies() {
+			return mistake.In("phones", fmt.Errorf("%q has no {record.*}; write where a record's number is, for example {record.phone}, or unverified alone to trust the CRM's search", phones))
 		}
 	}
 	for _, f := range d.Fields {

@@ -81,8 +81,9 @@ type Request struct {
 	Status int
 	// Took is the time from the request to the end of the answer.
 	Took time.Duration
-	// Returned counts the records in the answer, Kept those that are the caller's.
-	Returned, Kept int
+	// Returned counts the records in the answer, Kept those that are the
+	// caller's, Dropped those that are not. The rest was asked for in detail.
+	Returned, Kept, Dropped int
 	// Err is why the exchange failed.
 	Err error
 }

@@ -55,6 +55,7 @@ func (r *REST) askDetail(ctx context.Context, l *lookup, v values) (confirmed *R
 	v.detail = exchange.body
 	record := r.record(l, v)
 	if !v.query.Matches(record.Phones) {
+		step.Dropped = 1
 		return nil, step
 	}
 	step.Kept = 1

@@ -327,6 +327,7 @@ func recordedRefusal(address, path string, query ...Param) Definition {
 	d := espocrm(address)
 	d.Lookups = d.Lookups[:1]
 	d.Lookups[0].Path, d.Lookups[0].Query = path, query
+	d.Lookups[0].Headers = []Param{{"X-Caller", "{number.last7}"}} // a request must depend on the caller
 	return d
 }
 

@@ -20,6 +20,10 @@ import (
 // that returns more is no search by number.
 const maxAnswer = 4 << 20
 
+// maxRecords is how many records of an answer are looked at. Some CRMs ignore a
+// filter that they don't know and return everybody.
+const maxRecords = 1000
+
 // exchange is one request and its answer.
 type exchange struct {
 	crm    *REST
@@ -29,6 +33,8 @@ type exchange struct {
 	body   string
 	// records are the matches in the answer, as raw JSON.
 	records []string
+	// truncated is set when there were more than maxRecords.
+	truncated bool
 }
 
 // list makes a lookup's request and takes the matches out of the answer.
@@ -49,6 +55,9 @@ func (r *REST) list(ctx context.Context, l *lookup, v values) (exchange, error) 
 		return e, err
 	}
 	e.records, err = l.read(e)
+	if len(e.records) > maxRecords {
+		e.records, e.truncated = e.records[:maxRecords], true
+	}
 	return e, err
 }
 
@@ -224,7 +233,7 @@ func (l *lookup) read(e exchange) ([]string, error) {
 func (e exchange) check(l *lookup) error {
 	switch {
 	case slices.Contains(l.fail.statuses, e.status), e.status < 200 || e.status > 299:
-		return &badStatus{e.status, e.reason(), redirectTarget(e.header.Get("Location"))}
+		return &badStatus{e.status, e.reason(), e.target()}
 	case nesting(e.body) > maxNesting:
 		return failf("the answer is nested deeper than %d levels", maxNesting)
 	case !gjson.Valid(e.body):
@@ -293,23 +302,45 @@ func matches(found gjson.Result, path string) ([]string, error) {
 		return nil, failf("the answer has nothing at %q (records); if that means \"not found\", write it as miss", path)
 	case found.Type == gjson.Null, found.Type == gjson.False:
 		return nil, nil
-	case found.IsArray():
-		var list []string
-		for _, member := range found.Array() {
-			if member.IsObject() {
-				list = append(list, member.Raw)
-			}
-		}
-		if len(list) == 0 && len(found.Array()) > 0 {
-			return nil, failf("the list at %q (records) holds no objects", path)
-		}
-		return list, nil
+	case found.IsArray(), isKeyed(found):
+		return members(found, path)
+	case found.IsObject() && len(found.Map()) == 0:
+		return nil, nil
 	case found.IsObject():
-		if len(found.Map()) == 0 {
-			return nil, nil
-		}
 		return []string{found.Raw}, nil
 	default:
 		return nil, failf("the answer has a %s at %q (records), not a list", strings.ToLower(found.Type.String()), path)
 	}
+}
+
+// isKeyed reports whether an object is a list whose keys are ids, as PHP writes
+// them: all its members are objects.
+func isKeyed(found gjson.Result) bool {
+	if !found.IsObject() {
+		return false
+	}
+	keyed := false
+	found.ForEach(func(_, member gjson.Result) bool {
+		keyed = member.IsObject()
+		return keyed
+	})
+	return keyed
+}
+
+// members lists the objects of a list, at most one more than are looked at.
+func members(found gjson.Result, path string) ([]string, error) {
+	var list []string
+	others := false
+	found.ForEach(func(_, member gjson.Result) bool {
+		if member.IsObject() {
+			list = append(list, member.Raw)
+		} else {
+			others = true
+		}
+		return len(list) <= maxRecords
+	})
+	if len(list) == 0 && others {
+		return nil, failf("the list at %q (records) holds no objects", path)
+	}
+	return list, nil
 }

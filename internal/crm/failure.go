@@ -167,12 +167,15 @@ func (b *badStatus) describe() string {
 	}
 }
 
-// redirectTarget is a redirect's host, without the path and query, which may
-// repeat the number.
-func redirectTarget(location string) string {
-	parsed, err := url.Parse(location)
-	if err != nil || parsed.Host == "" {
+// target is a redirect's host, without the path and query, which may repeat the
+// number. A host that is no IP address may do so too.
+func (e exchange) target() string {
+	parsed, err := url.Parse(e.header.Get("Location"))
+	switch {
+	case err != nil || parsed.Host == "":
 		return ""
+	case net.ParseIP(parsed.Hostname()) == nil:
+		return e.crm.hide(parsed.Scheme + "://" + parsed.Host)
 	}
 	return parsed.Scheme + "://" + parsed.Host
 }

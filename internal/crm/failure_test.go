@@ -213,7 +213,7 @@ func TestAnyCredentialCanBeHidden(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := contacts("https://crm.example.com", func(l *Lookup) {
-				l.Method, l.Query, l.JSON = http.MethodPost, nil, `{"key":"{file./run/key}"}`
+				l.Method, l.Query, l.JSON = http.MethodPost, nil, `{"key":"{file./run/key}","number":"{number}"}`
 			})
 			rest := compiled(t, d, Options{Settings: map[string]func(string) (string, error){
 				"file.": func(string) (string, error) { return value, nil },

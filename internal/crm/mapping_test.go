@@ -139,9 +139,9 @@ func TestMembersOfOddTypesAreText(t *testing.T) {
 		`-1.50`:                 "-1.5",
 		`"  x  "`:               "x",
 		`""`:                    "",
-		`[]`:                    "[]",
-		`["a","b"]`:             `["a","b"]`,
-		`{"a": 1}`:              `{"a": 1}`,
+		`[]`:                    "",
+		`["a","b"]`:             "", // no text, and no part of an address
+		`{"a": 1}`:              "",
 		`"\ud800"`:              "\ufffd",
 		`"caf\u00e9"`:           "café",
 		`"{number} {env.HOME}"`: "{number} {env.HOME}", // data is not a template
@@ -176,5 +176,16 @@ func TestFalseIsBlank(t *testing.T) {
 	})))
 	if record.Name != "Moreau" || !slices.Equal(record.Phones, []string{"0427466347"}) || record.Fields["vip"] != "true" {
 		t.Errorf("record = %+v", record)
+	}
+}
+
+func TestAPageLacksNoPartOfItsPath(t *testing.T) {
+	for id, want := range map[string]string{
+		`"7"`: "https://crm.example.com/contacts/7?tab=", `""`: "", `null`: "", `{"a":1}`: "", `"  "`: "",
+	} {
+		got := mapped(t, `,"id":`+id, func(l *Lookup) { l.URL = []string{"https://crm.example.com/contacts/{record.id}?tab={record.tab}"} })
+		if got.URL != want {
+			t.Errorf("id %s: url = %q, want %q", id, got.URL, want)
+		}
 	}
 }

@@ -139,10 +139,10 @@ func (c *compiler) recordScope() *template.Scope[values] {
 	return scope
 }
 
-// text is what a value says; null and false say nothing. Some CRMs write false
-// for a field that has no value.
+// text is what a value says. null and false say nothing: some CRMs write false
+// for a field that has no value. Nor do lists and objects, as a whole.
 func text(found gjson.Result) string {
-	if found.Type == gjson.False {
+	if found.Type == gjson.False || found.IsObject() || found.IsArray() {
 		return ""
 	}
 	return found.String()

@@ -165,6 +165,10 @@ func (r *REST) ask(ctx context.Context, l *lookup, a attempt, result *Result) []
 	records := make([]*Record, len(exchange.records))
 	var doubtful []doubt
 	for i, raw := range exchange.records {
+		if ctx.Err() != nil {
+			result.Err = r.explain(l.kind, context.Cause(ctx))
+			break
+		}
 		v := a.values
 		v.record = raw
 		switch record := r.record(l, v); {
@@ -173,7 +177,12 @@ func (r *REST) ask(ctx context.Context, l *lookup, a attempt, result *Result) []
 			step.Kept++
 		case l.detail != nil && record.ID != "":
 			doubtful = append(doubtful, doubt{v, &records[i]})
+		default:
+			step.Dropped++
 		}
+	}
+	if exchange.truncated {
+		result.Err = r.explain(l.kind, failf("the answer has more than %d records, and only those were looked at; make the search stricter", maxRecords))
 	}
 	result.Requests = append(result.Requests, step)
 	r.settle(ctx, l, doubtful, result)
@@ -199,13 +208,13 @@ func (r *REST) record(l *lookup, v values) Record {
 		Name:       first(l.name.Render(v)),
 		Company:    first(l.company.Render(v)),
 		Email:      first(l.email.Render(v)),
-		URL:        first(l.url.Render(v)),
+		URL:        l.page(v),
 		Unverified: l.unverified,
 	}
 	for _, phones := range l.phones {
 		list, err := phones.RenderAll(v)
 		if err == nil {
-			record.Phones = append(record.Phones, list...)
+			record.Phones = append(record.Phones, list[:min(len(list), maxPhones)]...)
 		}
 	}
 	for _, f := range l.fields {
@@ -215,6 +224,22 @@ func (r *REST) record(l *lookup, v values) Record {
 		record.Fields[f.name] = first(f.value.Render(v))
 	}
 	return record
+}
+
+// maxPhones bounds the work on one option of one record.
+const maxPhones = 50
+
+// page is the record's page: the first address all of whose parts the record
+// has. https://crm.example.com/contacts/ without an id is another page.
+func (l *lookup) page(v values) string {
+	for _, address := range l.url {
+		if address.IsComplete(v) {
+			if page, err := address.Render(v); err == nil && page != "" {
+				return page
+			}
+		}
+	}
+	return ""
 }
 
 func first(text string, _ error) string { return text }

@@ -9,7 +9,7 @@ import (
 
 var (
 	// angled is a number in a SIP name-addr: "Front desk" <sip:+33...@pbx>.
-	angled = regexp.MustCompile(`<([^<>]*)>\s*$`)
+	angled = regexp.MustCompile(`<([^<>]*)>[^<>]*$`)
 	// sipScheme marks an address whose user part is the number.
 	sipScheme = regexp.MustCompile(`(?i)^sips?:`)
 	// extensionMark is how people and RFC 3966 announce an extension.
@@ -23,19 +23,40 @@ var (
 // sip: or tel: address with its parameters. What is not wrapped is returned
 // as it is, and an extension stays, as " ext. 12".
 func Bare(text string) string {
-	text = strings.TrimSpace(text)
+	text = strings.TrimSpace(plain(text))
 	if match := angled.FindStringSubmatch(text); match != nil {
 		text = strings.TrimSpace(match[1])
 	}
 	switch {
 	case sipScheme.MatchString(text):
 		text = userPart(sipScheme.ReplaceAllString(text, ""))
-	case telScheme.MatchString(text):
+	case telScheme.MatchString(text), phoneContext.MatchString(text):
 		text = globalise(telScheme.ReplaceAllString(text, ""))
 	case strings.ContainsRune(text, '@'):
 		text = userPart(text)
 	}
+	text = strings.TrimRight(text, "# ") // the key that ends dialling
 	return strings.TrimSpace(uniformExtension(text))
+}
+
+// plain writes the typographic forms of spaces, dashes and the plus as those
+// that numbering libraries know. French software groups digits by U+202F.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\r': // two lines are two numbers
+			return r
+		case unicode.IsSpace(r) || r == '_' || r == '·' || r == '•':
+			return ' '
+		case unicode.Is(unicode.Cf, r):
+			return -1
+		case unicode.Is(unicode.Pd, r) || r == '−':
+			return '-'
+		case r == '＋':
+			return '+'
+		}
+		return r
+	}, text)
 }
 
 // userPart is what stands before the host of a SIP address, without parameters.

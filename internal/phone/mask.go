@@ -6,14 +6,29 @@ import (
 	"unicode"
 )
 
-// numberLike is a run of digits, with the separators that numbers have, long
-// enough to be somebody's.
-var numberLike = regexp.MustCompile(`[+＋]?\p{Nd}(?:[\s\p{Z}.()/_\x{2010}-\x{2015}%*#:~+-]*\p{Nd}){4,}`)
+// separated is what may stand between the digits of a number, in any notation:
+// up to three characters that are neither letters nor digits, or as many that
+// are percent-encoded.
+const separated = `(?:%[0-9A-Fa-f]{2}|[^\p{L}\p{Nd}]){0,3}`
+
+var (
+	// numberLike is a run of digits long enough to be somebody's number.
+	numberLike = regexp.MustCompile(`[+＋]?\p{Nd}(?:` + separated + `\p{Nd}){4,}`)
+	// longNumberLike is one that identifiers rarely have.
+	longNumberLike = regexp.MustCompile(`[+＋]?\p{Nd}(?:` + separated + `\p{Nd}){7,}`)
+)
 
 // MaskText hides every telephone number in a text that is about to be logged:
-// a CRM's error may repeat the request. The last two digits stay.
-func MaskText(text string) string {
-	return numberLike.ReplaceAllStringFunc(text, func(number string) string {
+// a CRM's error may repeat the request. The last two digits stay. It hides
+// addresses and other figures of five and more digits with them.
+func MaskText(text string) string { return mask(numberLike, text) }
+
+// MaskIdentifier hides what is long enough to be a whole telephone number, from
+// eight digits on, in a text that identifies something.
+func MaskIdentifier(text string) string { return mask(longNumberLike, text) }
+
+func mask(pattern *regexp.Regexp, text string) string {
+	return pattern.ReplaceAllStringFunc(text, func(number string) string {
 		runes := []rune(digitRunes(number))
 		return strings.Repeat("*", len(runes)-2) + string(runes[len(runes)-2:])
 	})

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/nyaruka/phonenumbers"
@@ -38,7 +40,6 @@ type Number struct {
 	worldwide string // +33 4 27 46 63 47
 	idd       string // 00, 011, ...: what the region dials for abroad
 	extension string
-	domestic  bool
 	valid     bool // fits a known range of the plan
 	possible  bool // has a length that the plan has
 }
@@ -56,6 +57,7 @@ type Region struct {
 	code    string
 	calling int    // 33
 	idd     string // 00
+	trunk   string // 0: what is dialled before a national number; "" where nothing is
 }
 
 // ParseRegion reads an ISO 3166 country code such as FR.
@@ -68,6 +70,7 @@ func ParseRegion(code string) (Region, error) {
 		code:    code,
 		calling: phonenumbers.GetCountryCodeForRegion(code),
 		idd:     internationalPrefix(code),
+		trunk:   phonenumbers.GetNddPrefixForRegion(code, true),
 	}, nil
 }
 
@@ -125,12 +128,61 @@ func (r Region) parse(text string) (Number, error) {
 	if err != nil {
 		return Number{}, fmt.Errorf("%w: %w", ErrNotANumber, err)
 	}
-	if !phonenumbers.IsValidNumber(parsed) {
+	valid := phonenumbers.IsValidNumber(parsed)
+	if !valid || r.withoutPlus(text) {
 		if abroad := withPlus(text); abroad != nil {
-			parsed = abroad
+			return r.number(abroad), nil
+		}
+	}
+	if !valid {
+		if sister := r.inFamily(text); sister != nil {
+			return r.number(sister), nil
 		}
 	}
 	return r.number(parsed), nil
+}
+
+// withoutPlus reports whether a text looks like this country's E.164 without
+// its plus. Where national numbers are of any length (Germany) such a text may
+// read as one of those too, but a trunk would put the trunk prefix before it.
+func (r Region) withoutPlus(text string) bool {
+	digits := digitsOf(text)
+	return r.trunk != "" && !strings.HasPrefix(digits, r.trunk) && strings.HasPrefix(digits, strconv.Itoa(r.calling))
+}
+
+// families are countries of one numbering plan with several calling codes:
+// from Paris, Réunion is dialled 0692 12 34 56, and is +262.
+var families = [][]string{{"FR", "GP", "GF", "MQ", "RE", "YT"}}
+
+func (r Region) family() []string {
+	for _, family := range families {
+		if slices.Contains(family, r.code) {
+			return family
+		}
+	}
+	return nil
+}
+
+// inFamily reads a national number as one of another country of the family.
+func (r Region) inFamily(text string) *phonenumbers.PhoneNumber {
+	for _, code := range r.family() {
+		parsed, err := phonenumbers.Parse(text, code)
+		if err == nil && phonenumbers.IsValidNumber(parsed) {
+			return parsed
+		}
+	}
+	return nil
+}
+
+// isDomestic reports whether a number is dialled here without a prefix for
+// abroad.
+func (r Region) isDomestic(parsed *phonenumbers.PhoneNumber) bool {
+	if int(parsed.GetCountryCode()) == r.calling {
+		return true
+	}
+	return slices.ContainsFunc(r.family(), func(code string) bool {
+		return phonenumbers.GetCountryCodeForRegion(code) == int(parsed.GetCountryCode())
+	})
 }
 
 // withPlus reads bare digits as an international number: many trunks deliver
@@ -151,11 +203,10 @@ func (r Region) number(parsed *phonenumbers.PhoneNumber) Number {
 	extension := parsed.GetExtension()
 	parsed.Extension = nil // spellings are of the line, not of a desk behind it
 	worldwide := phonenumbers.Format(parsed, phonenumbers.INTERNATIONAL)
-	domestic := int(parsed.GetCountryCode()) == r.calling
 	// An Italian 06 written nationally reads as a French mobile: a foreign
 	// number is spelled as people of the region dial it.
 	dialled := r.idd + " " + strings.TrimPrefix(worldwide, "+")
-	if domestic {
+	if r.isDomestic(parsed) {
 		dialled = phonenumbers.Format(parsed, phonenumbers.NATIONAL)
 	}
 	return Number{
@@ -165,7 +216,6 @@ func (r Region) number(parsed *phonenumbers.PhoneNumber) Number {
 		worldwide: worldwide,
 		idd:       r.idd,
 		extension: extension,
-		domestic:  domestic,
 		valid:     phonenumbers.IsValidNumber(parsed),
 		possible:  phonenumbers.IsPossibleNumber(parsed),
 	}

@@ -52,7 +52,17 @@ func TestANumberIsReadAsTrunksAndPeopleWriteIt(t *testing.T) {
 		{"FR", "sip:+33427466347@trunk.example.net:5060;user=phone", "+33427466347"},
 		{"FR", "sip:%2B33427466347;npdi@trunk", "+33427466347"},
 		{"FR", "sips:0033427466347@trunk", "+33427466347"},
-		{"FR", `"Camille Moreau" <sip:0427466347@trunk>;tag=1f`, ""},
+		{"FR", `"Camille Moreau" <sip:0427466347@trunk>;tag=1f`, "+33427466347"},
+		{"FR", "<sip:0612345678@10.0.0.1;user=phone>;tag=abc", "+33612345678"},
+		{"FR", "0427466347#", "+33427466347"},
+		{"FR", "0612345678;phone-context=+33", "+33612345678"},
+		{"FR", "04\u202f27\u202f46\u202f63\u202f47", "+33427466347"},
+		{"FR", "04_27_46_63_47", "+33427466347"},
+		{"FR", "0692123456", "+262692123456"}, // Réunion, dialled from Paris
+		{"FR", "0590123456", "+590590123456"},
+		{"RE", "0427466347", "+33427466347"},
+		{"DE", "4915112345678", "+4915112345678"},
+		{"DE", "015112345678", "+4915112345678"},
 		{"FR", `"Camille Moreau" <sip:0427466347@trunk>`, "+33427466347"},
 		{"FR", "Camille <0427466347>", "+33427466347"},
 		{"FR", "0427466347@trunk", "+33427466347"},
@@ -193,6 +203,73 @@ func TestAStrangersNumberIsNeverTheSame(t *testing.T) {
 	}
 }
 
+// The rest of a foreign number, torn from its country code, reads as a national
+// number here.
+func TestANumberIsNeverTornFromItsCountryCode(t *testing.T) {
+	for _, test := range []struct{ region, caller, stored string }{
+		{"FR", "0475123456", "+32\u202f475 12 34 56"},
+		{"FR", "0475123456", "+32\u202f475/12.34.56"},
+		{"FR", "0475123456", "+32\u2009475 12 34 56"},
+		{"FR", "0475123456", "+32\u2007475123456"},
+		{"FR", "0475123456", "+32\t475 12 34 56"},
+		{"FR", "0475123456", "+32, 475 12 34 56"},
+		{"FR", "0475123456", "+32: 475 12 34 56"},
+		{"FR", "0475123456", "+32 | 475 12 34 56"},
+		{"FR", "0475123456", "+32 - 475 12 34 56"},
+		{"FR", "0475123456", "+32 (BE) 475 12 34 56"},
+		{"FR", "0475123456", "+32_475123456"},
+		{"FR", "0475123456", "+32 mobile 0475123456"},
+		{"FR", "0475123456", "+32\n0475123456"},
+		{"FR", "0475123456", "00 32 , 0475123456"},
+		{"FR", "0475123456", "0032 BE 0475123456"},
+		{"FR", "0475123456", "32 / 475 12 34 56"},
+		{"FR", "0475123456", "32, 475 12 34 56"},
+		{"FR", "0612345678", "+212\u202f6 12 34 56 78"},
+		{"FR", "0612345678", "00212\u202f612345678"},
+		{"FR", "0612345678", "+34\u202f612345678"},
+		{"FR", "0612345678", "+39, 0612345678"},
+		{"FR", "0427466347", "+32/427466347"},
+		{"FR", "0427466347", "0032/427.46.63.47"},
+		{"DE", "030901820", "+43/30901820"},
+		{"DE", "030901820", "0043/30901820"},
+		{"US", "2125550123", "+52/2125550123"},
+		{"US", "2125550123", "011 52 / 2125550123"},
+	} {
+		if region(t, test.region).Same(number(t, test.region, test.caller), test.stored) {
+			t.Errorf("%s: %q is taken as %s", test.region, test.stored, test.caller)
+		}
+	}
+}
+
+func TestSeveralNumbersInOneFieldAreEachFound(t *testing.T) {
+	n := number(t, "FR", "0427466347")
+	for _, stored := range []string{
+		"0123456789 0427466347", "01 23 45 67 89 04 27 46 63 47", "0123456789-0427466347", "0123456789/0427466347",
+		"0427466347/0123456789", "01 23 45 67 89 ou 04 27 46 63 47", "01 23 45 67 89\n04 27 46 63 47", "+33123456789 +33427466347",
+		"04\u202f27\u202f46\u202f63\u202f47", "04\u200927\u200946\u200963\u200947", "04\t27\t46\t63\t47", "04·27·46·63·47", "04_27_46_63_47",
+		"bureau 2 : 04 27 46 63 47", "+32 475 12 34 56 / 04 27 46 63 47",
+	} {
+		if !region(t, "FR").Same(n, stored) {
+			t.Errorf("%q is not taken as the number", stored)
+		}
+	}
+}
+
+func TestAnOverseasNumberIsTheSameHoweverItIsDialled(t *testing.T) {
+	r := region(t, "FR")
+	for caller, stored := range map[string]string{
+		"0692123456": "+262 692 12 34 56", "+590590123456": "0590 12 34 56", "00262692123456": "06 92 12 34 56",
+	} {
+		if !r.Same(number(t, "FR", caller), stored) {
+			t.Errorf("%s is not %q", caller, stored)
+		}
+	}
+	national, _ := ParseSpelling("national")
+	if got := national.Of(number(t, "FR", "+262692123456")); got != "0692123456" {
+		t.Errorf("nationally dialled %q", got)
+	}
+}
+
 func TestExtensionsCountOnlyWhenBothHaveOne(t *testing.T) {
 	r := region(t, "FR")
 	desk := number(t, "FR", "0123456789 ext. 12")
@@ -230,7 +307,9 @@ func TestPatterns(t *testing.T) {
 		{"04*", "+33427466347", true},
 		{"04*", "0033427466347", true},
 		{"04*", "04 27 46 63 47", true},
-		{"06*", "+39 06 1234 5678", false}, // foreign: not the national 06
+		{"06*", "+39 06 1234 5678", false},
+		{"0039*", "+39 06 1234 5678", true},
+		{"*", "+39 06 1234 5678", true},
 		{"3*", "0427466347", false},
 		{"3*", "3949", true},
 		{"0[45]*", "0427466347", true},
@@ -247,7 +326,7 @@ func TestPatterns(t *testing.T) {
 			t.Errorf("%s on %q = %v", test.pattern, test.text, got)
 		}
 	}
-	for _, bad := range []string{"", "6-2", "0-3", "2-99", "abc", "[", "{call.caller}", "01 23"} {
+	for _, bad := range []string{"", "6-2", "0-3", "2-99", "20", "0", "100-199", "abc", "[", "{call.caller}", "01 23"} {
 		if _, err := ParsePattern(bad); err == nil {
 			t.Errorf("ParsePattern(%q) was accepted", bad)
 		}
@@ -275,6 +354,7 @@ func TestMaskTextHidesEveryWayOfWritingANumber(t *testing.T) {
 	for _, text := range []string{
 		"+33427466347", "0427466347", "04 27 46 63 47", "04.27.46.63.47", "04-27-46-63-47", "%4%2%7%4%6%6%3%4%7",
 		"phone=%2B33427466347", "phone=04%2027%2046%2063%2047", "phone=04+27+46+63+47", "(04) 27-46-63-47", "04/27/46/63/47",
+		"0,4,2,7,4,6,6,3,4,7", "04:27:46:63:47", `"04","27","46","63","47"`, "*4*2*7*4*6*6*3*4*7*", "%2B33%2D427%2D466%2D347", "0427|466|347", "04\u202f27\u202f46\u202f63\u202f47",
 	} {
 		masked := MaskText("no phone like '" + text + "' in where, status 503")
 		if strings.Contains(digitsOf(masked), "466") || !strings.Contains(masked, "no phone like") || !strings.Contains(masked, "503") {

@@ -23,10 +23,13 @@ func ParsePattern(text string) (Pattern, error) {
 	switch {
 	case ranged && errFrom == nil && errTo == nil:
 		if shortest < 1 || shortest > longest || longest > 15 {
-			return Pattern{}, fmt.Errorf("%q is not a range of lengths; write the shorter one first, for example 2-6", text)
+			return Pattern{}, fmt.Errorf("%q is not a range of lengths from 1 to 15; write for example 2-6, or a pattern such as 1?? for the numbers from 100 to 199", text)
 		}
 		return Pattern{shortest: shortest, longest: longest}, nil
-	case !ranged && errFrom == nil && len(text) <= 2 && shortest > 0:
+	case !ranged && errFrom == nil && len(text) <= 2:
+		if shortest < 1 || shortest > 15 {
+			return Pattern{}, fmt.Errorf("%q is not a length from 1 to 15", text)
+		}
 		return Pattern{shortest: shortest, longest: shortest}, nil
 	}
 	return ParseGlob(text)
@@ -43,7 +46,7 @@ func ParseGlob(text string) (Pattern, error) {
 
 // Match reports whether a text as delivered matches. A glob that begins with +
 // is compared with the number in E.164; any other one with the number as it was
-// delivered and as it is dialled nationally. Lengths are of plain digits only.
+// delivered and as it is dialled from here. Lengths are of plain digits only.
 func (p Pattern) Match(region Region, text string) bool {
 	bare := Bare(text)
 	if bare == "" {
@@ -60,7 +63,7 @@ func (p Pattern) Match(region Region, text string) bool {
 		return true
 	}
 	number, err := region.Parse(text)
-	return err == nil && number.domestic && matches(p.glob, digitsOf(number.dialled))
+	return err == nil && matches(p.glob, digitsOf(number.dialled))
 }
 
 func matches(glob, text string) bool {

@@ -70,6 +70,7 @@ type part[T any] struct {
 	literal string
 	name    string
 	unknown bool // a setting whose value is not known yet
+	needed  bool // without it, an address is another
 	value   Placeholder[T]
 	escape  escaper
 }
@@ -151,6 +152,27 @@ func (t *Template[T]) Uses(name string) bool {
 func (t *Template[T]) IsKnown() bool {
 	for _, p := range t.parts {
 		if p.unknown {
+			return false
+		}
+	}
+	return true
+}
+
+// Varies reports whether the text has a placeholder that calls or records fill.
+func (t *Template[T]) Varies() bool {
+	for _, p := range t.parts {
+		if p.value.Get != nil || p.unknown {
+			return true
+		}
+	}
+	return false
+}
+
+// IsComplete reports whether every placeholder in the path or fragment of an
+// address has a value.
+func (t *Template[T]) IsComplete(values T) bool {
+	for _, p := range t.parts {
+		if p.needed && strings.TrimSpace(p.value.Get(values)) == "" {
 			return false
 		}
 	}
