@@ -1,25 +1,19 @@
 package caddymodule
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/screenpop/caddy-screenpop/internal/crm"
-	"github.com/screenpop/caddy-screenpop/internal/phone"
-	"github.com/screenpop/caddy-screenpop/internal/pop"
 	"github.com/screenpop/caddy-screenpop/internal/xucmgt"
 )
 
-// serveCall answers one ringing call: Call -> Number -> Lookup -> Records ->
-// Rules -> Answer.
+// serveCall answers one ringing call.
 func (h *Handler) serveCall(w http.ResponseWriter, r *http.Request, allowed bool, arrived time.Time) {
 	if !allowed {
 		h.logOrigin(r)
@@ -99,83 +93,6 @@ func bodyRejection(err error) *rejection {
 		}
 	}
 	return &rejection{http.StatusBadRequest, "unreadable", "the body could not be read to its end"}
-}
-
-// decide makes the answer to a call, and the story of how it came about.
-func (h *Handler) decide(ctx context.Context, call xucmgt.Call, arrived time.Time) trace {
-	rule := h.rules.For(call)
-	t := trace{call: call, rule: rule, arrived: arrived, text: h.subject(call)}
-	t.situation = h.situation(ctx, &t)
-	t.answer, t.unanswered = rule.Answer(t.situation)
-	t.took = time.Since(arrived)
-	return t
-}
-
-// subject is the text to look up: the first that names somebody, or else the
-// caller as delivered.
-func (h *Handler) subject(call xucmgt.Call) string {
-	for _, text := range h.lookupBy {
-		rendered, err := text.Render(call)
-		if err == nil && h.namesSomebody(rendered) {
-			return rendered
-		}
-	}
-	return call.Caller
-}
-
-func (h *Handler) namesSomebody(text string) bool {
-	_, err := h.region.Parse(text)
-	return err == nil || h.isColleague(text)
-}
-
-func (h *Handler) isColleague(text string) bool {
-	return slices.ContainsFunc(h.internal, func(p phone.Pattern) bool { return p.Match(h.region, text) })
-}
-
-// situation finds out what is known of the caller.
-func (h *Handler) situation(ctx context.Context, t *trace) pop.Situation {
-	situation := pop.Situation{Call: t.call}
-	if h.isColleague(t.text) {
-		situation.Outcome = pop.Internal
-		return h.withCRM(situation, t)
-	}
-	number, err := h.region.Parse(t.text)
-	if err != nil {
-		situation.Outcome, t.notANumber = pop.Withheld, err
-		return h.withCRM(situation, t)
-	}
-	situation.Number = number
-	return h.find(ctx, situation, t)
-}
-
-// withCRM fills in what {crm.*} stands for when no CRM was asked.
-func (h *Handler) withCRM(situation pop.Situation, t *trace) pop.Situation {
-	first := h.engine.First(t.rule.Ask...)
-	situation.CRM = first.Profile()
-	situation.Links = first.Links(h.query(situation))
-	return situation
-}
-
-func (h *Handler) query(situation pop.Situation) crm.Query {
-	return crm.Query{Call: situation.Call, Number: situation.Number, Region: h.region}
-}
-
-// find asks the CRMs. They get a little less time than there is: what is left
-// is for reading what they have found by then, and for writing the answer.
-func (h *Handler) find(ctx context.Context, situation pop.Situation, t *trace) pop.Situation {
-	reserve := min(h.deadline/4, 50*time.Millisecond)
-	until := t.arrived.Add(h.deadline - reserve)
-	ctx, cancel := context.WithDeadlineCause(ctx, until, &crm.DeadlineError{Deadline: h.deadline})
-	defer cancel()
-	patience := time.NewTimer(time.Until(until.Add(reserve / 2)))
-	defer patience.Stop()
-
-	t.finding = h.engine.Find(ctx, patience.C, h.query(situation), t.rule.Ask...)
-	situation.Records = t.finding.Records
-	situation.Outcome = pop.OutcomeOf(len(situation.Records), t.finding.Err)
-	situation.CRM = t.finding.CRM.Profile()
-	situation.Links = t.finding.CRM.Links(h.query(situation))
-	return situation
 }
 
 // writeAnswer sends what XucMgt is to do.

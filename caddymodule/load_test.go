@@ -31,6 +31,10 @@ func TestAnEmptySettingFailsAtLoadWithItsLine(t *testing.T) {
 			site: strings.Replace(book.site(""), "origins "+agentOrigin, "origins {env.SCREENPOP_TEST_UNSET}", 1),
 			want: "origins: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:16",
 		},
+		"a transport": {
+			site: strings.Replace(book.site(""), "name phonebook", "name phonebook\n\t\t\ttransport http {\n\t\t\t\ttls_trust_pool file /nonexistent.pem\n\t\t\t}", 1),
+			want: "no such file or directory, at Caddyfile:21",
+		},
 		"a title": {
 			site: book.site("on one popup {contact.url} {\n\t\ttitle {env.SCREENPOP_TEST_UNSET}\n\t}"),
 			want: "on one: title: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:33",

@@ -15,8 +15,8 @@ import (
 type positions struct {
 	// all has every option, by [key].
 	all map[string]string
-	// open has those whose line has a setting: they can still turn out wrong
-	// once the Caddyfile was read.
+	// open has those that can still turn out wrong once the Caddyfile was read:
+	// their line has a setting, or they are another module's.
 	open map[string]string
 }
 
@@ -24,19 +24,25 @@ type positions struct {
 // behind it. Of an option that is repeated the first place counts, but one
 // with a setting takes its own.
 func (p *positions) mark(d *caddyfile.Dispenser, line []string, where ...string) {
-	if p.all == nil {
-		p.all = map[string]string{}
+	note(&p.all, d, false, where)
+	if slices.ContainsFunc(line, hasSetting) {
+		note(&p.open, d, true, where)
+	}
+}
+
+// keep notes an option that can still turn out wrong whatever its line says.
+func (p *positions) keep(d *caddyfile.Dispenser, where ...string) {
+	note(&p.all, d, false, where)
+	note(&p.open, d, true, where)
+}
+
+func note(places *map[string]string, d *caddyfile.Dispenser, replace bool, where []string) {
+	if *places == nil {
+		*places = map[string]string{}
 	}
 	at := key(where...)
-	place := fmt.Sprintf("%s:%d", d.File(), d.Line())
-	if _, ok := p.all[at]; !ok {
-		p.all[at] = place
-	}
-	if slices.ContainsFunc(line, hasSetting) {
-		if p.open == nil {
-			p.open = map[string]string{}
-		}
-		p.open[at] = place
+	if _, there := (*places)[at]; !there || replace {
+		(*places)[at] = fmt.Sprintf("%s:%d", d.File(), d.Line())
 	}
 }
 

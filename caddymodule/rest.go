@@ -64,16 +64,9 @@ func (REST) CaddyModule() caddy.ModuleInfo {
 
 // Provision compiles the definition. It does not ask the CRM anything.
 func (c *REST) Provision(ctx caddy.Context) error {
-	if c.TransportRaw == nil {
-		c.TransportRaw = json.RawMessage(`{"protocol":"http"}`)
-	}
-	loaded, err := ctx.LoadModule(c, "TransportRaw")
+	transport, err := c.loadTransport(ctx)
 	if err != nil {
-		return fmt.Errorf("loading the transport: %w", err)
-	}
-	transport, ok := loaded.(http.RoundTripper)
-	if !ok {
-		return fmt.Errorf("the transport %T can't send HTTP requests", loaded)
+		return located(mistake.In(c.title(), mistake.In("transport", err)), c.Sources, 1)
 	}
 	engine, err := c.compile(loadedSettings(), separateRequests{transport})
 	if err != nil {
@@ -81,6 +74,21 @@ func (c *REST) Provision(ctx caddy.Context) error {
 	}
 	c.engine = engine
 	return nil
+}
+
+func (c *REST) loadTransport(ctx caddy.Context) (http.RoundTripper, error) {
+	if c.TransportRaw == nil {
+		c.TransportRaw = json.RawMessage(`{"protocol":"http"}`)
+	}
+	loaded, err := ctx.LoadModule(c, "TransportRaw")
+	if err != nil {
+		return nil, err
+	}
+	transport, ok := loaded.(http.RoundTripper)
+	if !ok {
+		return nil, fmt.Errorf("%T can't send HTTP requests", loaded)
+	}
+	return transport, nil
 }
 
 // title is how the CRM is called in errors: as the Caddyfile names it.

@@ -206,6 +206,7 @@ func (p *restParser) transport(d *caddyfile.Dispenser) error {
 		return d.Errf("transport needs a name; write for example: transport http { ... }")
 	}
 	name := d.Val()
+	p.positions.keep(d, "transport")
 	module, err := caddyfile.UnmarshalModule(d, "http.reverse_proxy.transport."+name)
 	if err != nil {
 		return err

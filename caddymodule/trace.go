@@ -18,16 +18,14 @@ import (
 
 // trace is the story of one call's decision.
 type trace struct {
-	call    xucmgt.Call
-	arrived time.Time
-	took    time.Duration
-	// text is what was to be looked up, and notANumber why it could not be.
-	text       string
-	notANumber error
-	finding    lookup.Finding
-	situation  pop.Situation
-	rule       pop.Rule
-	answer     xucmgt.Answer
+	call      xucmgt.Call
+	arrived   time.Time
+	took      time.Duration
+	caller    caller
+	finding   lookup.Finding
+	situation pop.Situation
+	rule      pop.Rule
+	answer    xucmgt.Answer
 	// unanswered is why the rule's page could not be opened.
 	unanswered error
 	// abandoned is set when the agent's browser went away before the answer.
@@ -68,8 +66,8 @@ func (t trace) fields() []zap.Field {
 		zap.String("action", t.answer.Action()),
 		zap.Duration("took", t.took),
 	}
-	if t.notANumber != nil {
-		fields = append(fields, zap.String("why", t.notANumber.Error()))
+	if t.situation.Outcome == pop.Withheld {
+		fields = append(fields, zap.String("why", t.caller.notANumber.Error()))
 	}
 	if len(t.situation.Records) > 0 {
 		fields = append(fields, zap.Array("records", records(t.situation.Records)))
@@ -90,7 +88,7 @@ func (t trace) maskedCaller() string {
 	if !t.situation.Number.IsZero() {
 		return t.situation.Number.Masked()
 	}
-	return phone.MaskRaw(t.text)
+	return phone.MaskRaw(t.caller.text)
 }
 
 // ruleName says which line of the configuration chose the answer.

@@ -1,0 +1,98 @@
+package caddymodule
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/screenpop/caddy-screenpop/internal/crm"
+	"github.com/screenpop/caddy-screenpop/internal/phone"
+	"github.com/screenpop/caddy-screenpop/internal/pop"
+	"github.com/screenpop/caddy-screenpop/internal/xucmgt"
+)
+
+// decide makes the answer to a call: Call -> Number -> Lookup -> Records ->
+// Rules -> Answer. It returns the answer with the story of how it came about.
+func (h *Handler) decide(ctx context.Context, call xucmgt.Call, arrived time.Time) trace {
+	t := trace{call: call, arrived: arrived, rule: h.rules.For(call), caller: h.identify(call)}
+	t.situation = pop.Situation{Call: call, Number: t.caller.number, Outcome: t.caller.outcome()}
+	if t.caller.isKnowable() {
+		h.find(ctx, &t)
+	} else {
+		h.describe(&t.situation, h.engine.First(t.rule.Ask...))
+	}
+	t.answer, t.unanswered = t.rule.Answer(t.situation)
+	t.took = time.Since(arrived)
+	return t
+}
+
+// caller is who calls, as far as the call itself tells.
+type caller struct {
+	// text is what was to be looked up.
+	text string
+	// number is what it was read as; notANumber says why there is none.
+	number     phone.Number
+	notANumber error
+	// colleague is set for callers who are not looked up.
+	colleague bool
+}
+
+// isKnowable reports whether there is a number that CRMs can be asked for.
+func (c caller) isKnowable() bool { return !c.colleague && c.notANumber == nil }
+
+// outcome is what is known without asking any CRM.
+func (c caller) outcome() pop.Outcome {
+	if c.colleague {
+		return pop.Internal
+	}
+	return pop.Withheld
+}
+
+// identify reads who calls from the first text that names somebody, or else
+// from the caller as delivered.
+func (h *Handler) identify(call xucmgt.Call) caller {
+	for _, text := range h.lookupBy {
+		rendered, err := text.Render(call)
+		if err != nil {
+			continue
+		}
+		if c := h.read(rendered); c.colleague || c.notANumber == nil {
+			return c
+		}
+	}
+	return h.read(call.Caller)
+}
+
+func (h *Handler) read(text string) caller {
+	if slices.ContainsFunc(h.internal, func(p phone.Pattern) bool { return p.Match(h.region, text) }) {
+		return caller{text: text, colleague: true}
+	}
+	number, err := h.region.Parse(text)
+	return caller{text: text, number: number, notANumber: err}
+}
+
+// find asks the CRMs. They get a little less time than there is: what is left
+// is for reading what they have found by then, and for writing the answer.
+func (h *Handler) find(ctx context.Context, t *trace) {
+	reserve := min(h.deadline/4, 50*time.Millisecond)
+	until := t.arrived.Add(h.deadline - reserve)
+	ctx, cancel := context.WithDeadlineCause(ctx, until, &crm.DeadlineError{Deadline: h.deadline})
+	defer cancel()
+	patience := time.NewTimer(time.Until(until.Add(reserve / 2)))
+	defer patience.Stop()
+
+	t.finding = h.engine.Find(ctx, patience.C, h.query(t.situation), t.rule.Ask...)
+	t.situation.Records = t.finding.Records
+	t.situation.Outcome = pop.OutcomeOf(len(t.finding.Records), t.finding.Err)
+	h.describe(&t.situation, t.finding.CRM)
+}
+
+// describe fills in what {crm.*} stands for.
+func (h *Handler) describe(situation *pop.Situation, connector crm.Connector) {
+	situation.CRM = connector.Profile()
+	situation.Links = connector.Links(h.query(*situation))
+}
+
+func (h *Handler) query(situation pop.Situation) crm.Query {
+	return crm.Query{Call: situation.Call, Number: situation.Number, Region: h.region}
+}
