@@ -316,3 +316,12 @@ func TestAByteOrderMarkIsNoMistake(t *testing.T) {
 	crm := serve(t, answering(200, "\ufeff"+callers))
 	found(t, search(t, contacts(crm.URL)))
 }
+
+// PHP writes lists so whose keys are not 0, 1, 2, ...
+func TestAListKeyedByIDIsRead(t *testing.T) {
+	crm := serve(t, answering(200, `{"data":{"45":{"name":"Camille","phone":"0427466347"},"46":{"id":"own","phone":"0427466347"},"47":{"phone":"0199000001"},"48":{}}}`))
+	result := search(t, contacts(crm.URL, func(l *Lookup) { l.Records = "data" }))
+	if len(result.Records) != 2 || result.Records[0].ID != "45" || result.Records[0].Name != "Camille" || result.Records[1].ID != "own" || result.Requests[0].Returned != 4 {
+		t.Errorf("result = %+v", result)
+	}
+}

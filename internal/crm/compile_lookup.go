@@ -224,7 +224,6 @@ func (c *compiler) mapping(d Lookup, l *lookup) (err error) {
 		{"name", d.RecordName, "{record.name}", template.Text, &l.name},
 		{"company", d.Company, "", template.Text, &l.company},
 		{"email", d.Email, "", template.Text, &l.email},
-		{"phones", d.Phones, "", template.Text, &l.phones},
 		{"url", d.URL, "", template.URL, &l.url},
 	} {
 		if len(part.texts) == 0 && part.fallback != "" {
@@ -233,6 +232,9 @@ func (c *compiler) mapping(d Lookup, l *lookup) (err error) {
 		if *part.into, err = template.CompileFallback(part.texts, part.place, scope); err != nil {
 			return mistake.In(part.option, err)
 		}
+	}
+	if l.phones, err = template.CompileFallback(d.Phones, template.Text, phonesScope()); err != nil {
+		return mistake.In("phones", err)
 	}
 	for _, phones := range l.phones {
 		if !phones.Varies() {

@@ -331,9 +331,10 @@ func isKeyed(found gjson.Result) bool {
 func members(found gjson.Result, path string) ([]string, error) {
 	var list []string
 	others := false
-	found.ForEach(func(_, member gjson.Result) bool {
+	keyed := found.IsObject()
+	found.ForEach(func(key, member gjson.Result) bool {
 		if member.IsObject() {
-			list = append(list, member.Raw)
+			list = append(list, identified(member, key, keyed))
 		} else {
 			others = true
 		}
@@ -343,4 +344,16 @@ func members(found gjson.Result, path string) ([]string, error) {
 		return nil, failf("the list at %q (records) holds no objects", path)
 	}
 	return list, nil
+}
+
+// identified gives a record of a keyed list its key as id, if it has none.
+func identified(record, key gjson.Result, keyed bool) string {
+	if !keyed || record.Get("id").Exists() {
+		return record.Raw
+	}
+	rest := strings.TrimPrefix(record.Raw, "{")
+	if strings.TrimSpace(rest) == "}" {
+		return `{"id":` + key.Raw + `}`
+	}
+	return `{"id":` + key.Raw + `,` + rest
 }

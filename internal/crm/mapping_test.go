@@ -179,11 +179,13 @@ func TestFalseIsBlank(t *testing.T) {
 	}
 }
 
-func TestAPageLacksNoPartOfItsPath(t *testing.T) {
+func TestAPageLacksNoPart(t *testing.T) {
 	for id, want := range map[string]string{
-		`"7"`: "https://crm.example.com/contacts/7?tab=", `""`: "", `null`: "", `{"a":1}`: "", `"  "`: "",
+		`"7"`: "https://crm.example.com/contacts/7", `""`: "", `null`: "", `{"a":1}`: "", `"  "`: "",
 	} {
-		got := mapped(t, `,"id":`+id, func(l *Lookup) { l.URL = []string{"https://crm.example.com/contacts/{record.id}?tab={record.tab}"} })
+		got := mapped(t, `,"id":`+id, func(l *Lookup) {
+			l.URL = []string{"https://crm.example.com/#x?id={record.id}&tab={record.tab}", "https://crm.example.com/contacts/{record.id}"}
+		})
 		if got.URL != want {
 			t.Errorf("id %s: url = %q, want %q", id, got.URL, want)
 		}

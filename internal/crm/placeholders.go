@@ -126,6 +126,19 @@ func (c *compiler) requestScope(filter bool) *template.Scope[values] {
 // recordScope adds what only a record of an answer has.
 func (c *compiler) recordScope() *template.Scope[values] {
 	scope := c.scope()
+	addRecord(scope)
+	return scope
+}
+
+// phonesScope has nothing but the record: a record is not the caller's because
+// the caller's number was put into it.
+func phonesScope() *template.Scope[values] {
+	scope := template.NewScope[values]()
+	addRecord(scope)
+	return scope
+}
+
+func addRecord(scope *template.Scope[values]) {
 	scope.AddFamily("record.", nil, func(path string) (template.Placeholder[values], error) {
 		if err := CheckPath(path); err != nil {
 			return template.Placeholder[values]{}, err
@@ -136,7 +149,6 @@ func (c *compiler) recordScope() *template.Scope[values] {
 			List: func(v values) []string { return texts(find(v, path)) },
 		}, nil
 	})
-	return scope
 }
 
 // text is what a value says. null and false say nothing: some CRMs write false

@@ -14,6 +14,8 @@ var (
 	sipScheme = regexp.MustCompile(`(?i)^sips?:`)
 	// extensionMark is how people and RFC 3966 announce an extension.
 	extensionMark = regexp.MustCompile(`(?i)\s*(?:;\s*ext\s*=|\bext(?:ension|n)?\b\.?:?|\bposte\b|x)\s*(\d{1,7})\s*$`)
+	// spreadsheet is a number that an import took for a quantity.
+	spreadsheet = regexp.MustCompile(`^\+?\d{7,15}\.0$`)
 	// telScheme and its parameters; phone-context is libphonenumber's to read.
 	telScheme    = regexp.MustCompile(`(?i)^tel:`)
 	phoneContext = regexp.MustCompile(`(?i)^([^;]*)(?:;[^;]*)*?;phone-context=(\+\d+)(?:;.*)?$`)
@@ -36,6 +38,9 @@ func Bare(text string) string {
 		text = userPart(text)
 	}
 	text = strings.TrimRight(text, "# ") // the key that ends dialling
+	if spreadsheet.MatchString(text) {
+		text = strings.TrimSuffix(text, ".0")
+	}
 	return strings.TrimSpace(uniformExtension(text))
 }
 

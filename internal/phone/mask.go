@@ -7,15 +7,15 @@ import (
 )
 
 // separated is what may stand between the digits of a number, in any notation:
-// up to three characters that are neither letters nor digits, or as many that
-// are percent-encoded.
-const separated = `(?:%[0-9A-Fa-f]{2}|[^\p{L}\p{Nd}]){0,3}`
+// a few characters that are neither letters nor digits, or as many that are
+// written as a percent, JSON or HTML escape, or a tag.
+const separated = `(?:%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\[nrt]|&[#0-9A-Za-z]{1,8};|<[^<>]{0,20}>|[^\p{L}\p{Nd}]){0,8}`
 
 var (
 	// numberLike is a run of digits long enough to be somebody's number.
 	numberLike = regexp.MustCompile(`[+＋]?\p{Nd}(?:` + separated + `\p{Nd}){4,}`)
 	// longNumberLike is one that identifiers rarely have.
-	longNumberLike = regexp.MustCompile(`[+＋]?\p{Nd}(?:` + separated + `\p{Nd}){7,}`)
+	longNumberLike = regexp.MustCompile(`[+＋]?\p{Nd}(?:[^\p{L}\p{Nd}]{0,3}\p{Nd}){7,}`)
 )
 
 // MaskText hides every telephone number in a text that is about to be logged:

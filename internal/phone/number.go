@@ -5,6 +5,7 @@
 package phone
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -41,7 +42,7 @@ type Number struct {
 	idd       string // 00, 011, ...: what the region dials for abroad
 	extension string
 	valid     bool // fits a known range of the plan
-	possible  bool // has a length that the plan has
+	possible  bool // has a length that the plan has, area code included
 }
 
 // IsZero reports whether n is no number.
@@ -57,6 +58,7 @@ type Region struct {
 	code    string
 	calling int    // 33
 	idd     string // 00
+	dials00 bool   // whether that is what people dial
 	trunk   string // 0: what is dialled before a national number; "" where nothing is
 }
 
@@ -66,10 +68,12 @@ func ParseRegion(code string) (Region, error) {
 		return Region{}, fmt.Errorf("%q is not a country code; write the two letters of ISO 3166, for example FR", code)
 	}
 	code = strings.ToUpper(code)
+	idd := internationalPrefix(code)
 	return Region{
 		code:    code,
 		calling: phonenumbers.GetCountryCodeForRegion(code),
-		idd:     internationalPrefix(code),
+		idd:     cmp.Or(idd, "00"),
+		dials00: idd == "00",
 		trunk:   phonenumbers.GetNddPrefixForRegion(code, true),
 	}, nil
 }
@@ -81,7 +85,7 @@ var plainDigits = regexp.MustCompile(`^\d+$`)
 
 // internationalPrefix learns what a region dials for abroad from how
 // libphonenumber writes a foreign number there. Plans with carrier selection
-// have no single prefix; 00 is what software writes then.
+// have no single prefix: it is "" then.
 func internationalPrefix(region string) string {
 	abroad := phonenumbers.GetExampleNumber("CH")
 	if region == "CH" || region == "LI" {
@@ -89,7 +93,7 @@ func internationalPrefix(region string) string {
 	}
 	prefix, _, _ := strings.Cut(phonenumbers.FormatOutOfCountryCallingNumber(abroad, region), " ")
 	if !plainDigits.MatchString(prefix) {
-		return "00"
+		return ""
 	}
 	return prefix
 }
@@ -124,6 +128,12 @@ func (r Region) plausible(bare string) error {
 }
 
 func (r Region) parse(text string) (Number, error) {
+	if digits, ok := r.softwarePrefix(text); ok {
+		if abroad := international(digits); abroad != nil {
+			return r.number(abroad), nil
+		}
+		return Number{}, ErrNotANumber
+	}
 	parsed, err := phonenumbers.Parse(text, r.code)
 	if err != nil {
 		return Number{}, fmt.Errorf("%w: %w", ErrNotANumber, err)
@@ -140,6 +150,16 @@ func (r Region) parse(text string) (Number, error) {
 		}
 	}
 	return r.number(parsed), nil
+}
+
+// softwarePrefix cuts off the 00 that software writes for abroad where people
+// dial something else.
+func (r Region) softwarePrefix(text string) (rest string, ok bool) {
+	digits := digitsOf(text)
+	if r.dials00 || strings.Contains(text, "+") || r.idd != "00" && strings.HasPrefix(digits, r.idd) {
+		return "", false
+	}
+	return strings.CutPrefix(digits, "00")
 }
 
 // withoutPlus reports whether a text looks like this country's E.164 without
@@ -189,9 +209,14 @@ func (r Region) isDomestic(parsed *phonenumbers.PhoneNumber) bool {
 // E.164 without its plus. It returns nil unless that is a valid number.
 func withPlus(text string) *phonenumbers.PhoneNumber {
 	digits := digitsOf(text)
-	if strings.HasPrefix(digits, "0") || strings.ContainsAny(text, "+＋") {
+	if strings.HasPrefix(digits, "0") || strings.Contains(text, "+") {
 		return nil
 	}
+	return international(digits)
+}
+
+// international reads country code and number; nil unless that is valid.
+func international(digits string) *phonenumbers.PhoneNumber {
 	parsed, err := phonenumbers.Parse("+"+digits, "ZZ")
 	if err != nil || !phonenumbers.IsValidNumber(parsed) {
 		return nil
@@ -217,6 +242,6 @@ func (r Region) number(parsed *phonenumbers.PhoneNumber) Number {
 		idd:       r.idd,
 		extension: extension,
 		valid:     phonenumbers.IsValidNumber(parsed),
-		possible:  phonenumbers.IsPossibleNumber(parsed),
+		possible:  phonenumbers.IsPossibleNumberWithReason(parsed) == phonenumbers.IS_POSSIBLE,
 	}
 }

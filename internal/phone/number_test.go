@@ -234,6 +234,8 @@ func TestANumberIsNeverTornFromItsCountryCode(t *testing.T) {
 		{"DE", "030901820", "0043/30901820"},
 		{"US", "2125550123", "+52/2125550123"},
 		{"US", "2125550123", "011 52 / 2125550123"},
+		{"AU", "0412345678", "00358 mobile 412 345 678"},
+		{"FR", "+35227123400", "+352 27 12 34, 00"},
 	} {
 		if region(t, test.region).Same(number(t, test.region, test.caller), test.stored) {
 			t.Errorf("%s: %q is taken as %s", test.region, test.stored, test.caller)
@@ -247,10 +249,54 @@ func TestSeveralNumbersInOneFieldAreEachFound(t *testing.T) {
 		"0123456789 0427466347", "01 23 45 67 89 04 27 46 63 47", "0123456789-0427466347", "0123456789/0427466347",
 		"0427466347/0123456789", "01 23 45 67 89 ou 04 27 46 63 47", "01 23 45 67 89\n04 27 46 63 47", "+33123456789 +33427466347",
 		"04\u202f27\u202f46\u202f63\u202f47", "04\u200927\u200946\u200963\u200947", "04\t27\t46\t63\t47", "04·27·46·63·47", "04_27_46_63_47",
-		"bureau 2 : 04 27 46 63 47", "+32 475 12 34 56 / 04 27 46 63 47",
+		"bureau 2 : 04 27 46 63 47", "01 23 45 67 89;0427466347", "0123456789; 0427466347", "0123456789 + 0427466347",
+		"04 27 46 63 47 (2)", "04 27 46 63 47 (9h-18h)", "04 27 46 63 47 9h-18h", "1) 04 27 46 63 47", "04 27 46 63 47 (maj 12.03.2021)", "33427466347.0",
+		"04 27 46 63 47 [vérifié 2024]", "01 23 45 67 89 (04 27 46 63 47)", "+32 475 12 34 56 / 04 27 46 63 47",
 	} {
 		if !region(t, "FR").Same(n, stored) {
 			t.Errorf("%q is not taken as the number", stored)
+		}
+	}
+}
+
+func TestSeveralNumbersAreFoundWhereNothingIsDialledBeforeThem(t *testing.T) {
+	for _, test := range []struct{ region, stored, caller string }{
+		{"ES", "912 34 56 78 / 612 34 56 78", "+34612345678"},
+		{"ES", "912345678 612345678", "+34912345678"},
+		{"IT", "3123456789/3201234567", "+393201234567"},
+		{"US", "212-555-0123 / 212-555-0199", "+12125550199"},
+		{"US", "212-555-0123 212-555-0199", "+12125550123"},
+		{"PT", "212345678/912345678", "+351912345678"},
+		{"BR", "1123456789/11987654321", "+5511987654321"},
+		{"DE", "0171 1234567;0301234567", "+49301234567"},
+		{"JP", "0081 3 1234 5678", "+81312345678"},
+		{"AU", "0061 2 1234 5678", "+61212345678"},
+	} {
+		if !region(t, test.region).Same(number(t, test.region, test.caller), test.stored) {
+			t.Errorf("%s: %q is not taken as %s", test.region, test.stored, test.caller)
+		}
+	}
+}
+
+// Where numbers have no fixed length, the figures of a remark could be digits.
+func TestARemarkIsNoPartOfANumber(t *testing.T) {
+	for _, test := range []struct{ region, stored, stranger, own string }{
+		{"DE", "030 123456 (2)", "0301234562", "030123456"},
+		{"DE", "030 123456 (8-18 Uhr)", "030123456818", "030123456"},
+		{"DE", "030 123456 24h", "03012345624", "030123456"},
+		{"DE", "030 123456 fax", "030123456329", "030123456"},
+		{"DE", "030 123456 privat", "030123456774828", "030123456"},
+		{"FR", "+43 664 123456 (2)", "+436641234562", "+43664123456"},
+		{"IT", "Tel1 312 345 6789", "+13123456789", ""},
+		{"US", "(201) 555-0123 mobile", "+2015550123", "+12015550123"},
+		{"BE", "0475 12 34 56 (12.03.2021)", "+3212032021", "0475123456"},
+	} {
+		r := region(t, test.region)
+		if stranger, err := r.Parse(test.stranger); err == nil && r.Same(stranger, test.stored) {
+			t.Errorf("%s: %q is taken as %s", test.region, test.stored, test.stranger)
+		}
+		if test.own != "" && !r.Same(number(t, test.region, test.own), test.stored) {
+			t.Errorf("%s: %q is not taken as %s", test.region, test.stored, test.own)
 		}
 	}
 }
@@ -354,7 +400,7 @@ func TestMaskTextHidesEveryWayOfWritingANumber(t *testing.T) {
 	for _, text := range []string{
 		"+33427466347", "0427466347", "04 27 46 63 47", "04.27.46.63.47", "04-27-46-63-47", "%4%2%7%4%6%6%3%4%7",
 		"phone=%2B33427466347", "phone=04%2027%2046%2063%2047", "phone=04+27+46+63+47", "(04) 27-46-63-47", "04/27/46/63/47",
-		"0,4,2,7,4,6,6,3,4,7", "04:27:46:63:47", `"04","27","46","63","47"`, "*4*2*7*4*6*6*3*4*7*", "%2B33%2D427%2D466%2D347", "0427|466|347", "04\u202f27\u202f46\u202f63\u202f47",
+		"0,4,2,7,4,6,6,3,4,7", "04:27:46:63:47", `"04","27","46","63","47"`, "*4*2*7*4*6*6*3*4*7*", "%2B33%2D427%2D466%2D347", "0427|466|347", "04    27    46    63    47", "04 -- 27 -- 46 -- 63 -- 47", `[ "0", "4", "2", "7", "4", "6", "6" ]`, "04&nbsp;27&nbsp;46&nbsp;63&nbsp;47", "04<br>27<br>46<br>63", `04\n27\n46\n63\n47`, `04\u002027\u002046\u002063`, "04\u202f27\u202f46\u202f63\u202f47",
 	} {
 		masked := MaskText("no phone like '" + text + "' in where, status 503")
 		if strings.Contains(digitsOf(masked), "466") || !strings.Contains(masked, "no phone like") || !strings.Contains(masked, "503") {

@@ -33,13 +33,50 @@ func same(a, b Number) bool {
 // candidates reads the whole text as one number and, where that gives no valid
 // one, each part of it that is a number by itself.
 func (r Region) candidates(text string) []Number {
+	text = withoutRemarks(plain(text))
 	bare := Bare(text)
-	if r.plausible(bare) == nil {
+	if r.plausible(bare) == nil && !between.MatchString(bare) {
 		if whole, err := r.parse(bare); err == nil && (whole.valid || len(piecesOf(bare)) < 2) {
 			return []Number{whole}
 		}
 	}
-	return append(r.parts(plain(text)), r.vanity(bare)...)
+	return append(r.parts(text), vanity(bare)...)
+}
+
+// remark is a figure with a letter right behind it: 24h, 2e. An x or ext
+// announces an extension.
+var remark = regexp.MustCompile(`(?i)\b\d{1,4}(?:h|e|er|st|nd|rd|th|ème|eme|°)(?:\d{0,2}\b|\b|$)`)
+
+// bracketAfter is how many digits may stand before a bracket that belongs to
+// the number: +33 (0)1, 00355 (0)4, (01) 23.
+const bracketAfter = 5
+
+// withoutRemarks puts a separator in place of what people write beside a
+// number: brackets after it, a numbering before it, opening hours. Where
+// numbers have no fixed length, the figures in a remark would join them.
+func withoutRemarks(text string) string {
+	text = remark.ReplaceAllString(text, ";")
+	digits, open := 0, false
+	return strings.Map(func(c rune) rune {
+		switch {
+		case c >= '0' && c <= '9':
+			digits++
+		case c == '(' || c == '[':
+			if open = digits <= bracketAfter; !open {
+				digits = 0
+				return ';'
+			}
+		case c == ')' || c == ']':
+			if !open {
+				digits = 0
+				return ';'
+			}
+			open = false
+		case strings.ContainsRune(";,|/\r\n", c):
+			digits, open = 0, false
+		}
+		return c
+	}, text)
 }
 
 // piece is a part of a text that may be a number: digits with what people put
@@ -47,7 +84,10 @@ func (r Region) candidates(text string) []Number {
 var piece = regexp.MustCompile(`(?i)[+(]?[+(\d](?:[ .()/-]*[\d)])*(?: *(?:;ext=|ext\.?|poste|x|#) *\d{1,7}\b)?`)
 
 // between is what people put between two numbers, besides a slash.
-var between = regexp.MustCompile(` +[-|] +|[;,|\r\n]+`)
+var between = regexp.MustCompile(` +[-|+&] +|[;,|\r\n]+`)
+
+// date is a day that somebody noted beside a number.
+var date = regexp.MustCompile(`^\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d$|^(?:19|20)\d\d-\d\d-\d\d$`)
 
 // maxPieces bounds the work on one text. Nobody keeps more numbers in a field.
 const maxPieces = 8
@@ -84,7 +124,10 @@ func (r Region) parts(text string) []Number {
 	}
 	var found []Number
 	for i, s := range spans {
-		number, err := r.parse(Bare(s.text))
+		if date.MatchString(s.text) {
+			continue
+		}
+		number, err := r.parsePart(s.text)
 		switch complete := err == nil && number.possible; {
 		case !complete && r.isInternational(s.text):
 			return nil
@@ -101,7 +144,7 @@ func (r Region) parts(text string) []Number {
 // unjoined takes apart a piece that holds several numbers, if it does: at
 // slashes, or where a space or dash stands between two that are each complete.
 func (r Region) unjoined(s span) []span {
-	if number, err := r.parse(Bare(s.text)); len(s.text) > maxJoined || err == nil && number.possible {
+	if number, err := r.parsePart(s.text); len(s.text) > maxJoined || err == nil && number.possible {
 		return []span{s}
 	}
 	for at, c := range s.text {
@@ -109,17 +152,28 @@ func (r Region) unjoined(s span) []span {
 			continue
 		}
 		left, right := strings.TrimSpace(s.text[:at]), strings.TrimLeft(s.text[at:], "/ -")
-		if r.isComplete(left) && (c == '/' || r.isComplete(right)) {
+		if r.isComplete(left) && (c == '/' && r.isPrefixed(left) || r.isComplete(right)) {
 			return append([]span{{s.before, left}}, r.unjoined(span{"/", right})...)
 		}
 	}
 	return []span{s}
 }
 
+// parsePart reads a part of a longer text. Bare digits may be an international
+// number, but not what happens to stand side by side.
+func (r Region) parsePart(text string) (Number, error) {
+	bare := Bare(text)
+	number, err := r.parse(bare)
+	if err == nil && !r.isPrefixed(bare) && !plainDigits.MatchString(bare) && !strings.HasPrefix(digitsOf(bare), number.nsn) {
+		return Number{}, ErrNotANumber
+	}
+	return number, err
+}
+
 // isComplete reports whether a text is a number with all that it needs.
 func (r Region) isComplete(text string) bool {
-	number, err := r.parse(Bare(text))
-	return err == nil && number.possible && r.isPrefixed(text)
+	number, err := r.parsePart(text)
+	return err == nil && (number.valid || number.possible && r.isPrefixed(text))
 }
 
 func (r Region) isInternational(text string) bool {
@@ -138,15 +192,19 @@ func (r Region) continues(previous, s span) bool {
 	return countDigits(previous.text) < 5 && !hasLetters(s.before) && !r.isPrefixed(s.text)
 }
 
+// northAmerica is the calling code of the plan in which numbers are written in
+// keypad letters.
+const northAmerica = 1
+
 // vanity reads a number written in keypad letters: 1-800-FLOWERS. CRMs hold
-// those; trunks never deliver them.
-func (r Region) vanity(bare string) []Number {
+// those; trunks never deliver them. Elsewhere, letters are a remark.
+func vanity(bare string) []Number {
 	if !phonenumbers.IsAlphaNumber(bare) {
 		return nil
 	}
-	number, err := r.parse(bare)
-	if err != nil || !number.valid {
+	parsed, err := phonenumbers.Parse(bare, "US")
+	if err != nil || parsed.GetCountryCode() != northAmerica || !phonenumbers.IsValidNumber(parsed) {
 		return nil
 	}
-	return []Number{number}
+	return []Number{{e164: phonenumbers.Format(parsed, phonenumbers.E164)}}
 }

@@ -29,7 +29,6 @@ func (t *Template[T]) settleURL() error {
 	if !t.IsKnown() {
 		return nil
 	}
-	t.markNeeded()
 	if first := &t.parts[0]; first.value.Get != nil {
 		if first.value.Kind != Address {
 			return fmt.Errorf("{%s} can't begin an address; write https://host/... or one of {contact.url} {crm.url} {crm.search_url} {crm.create_url} in front", first.name)
@@ -42,22 +41,6 @@ func (t *Template[T]) settleURL() error {
 		return err
 	}
 	return t.checkSample()
-}
-
-// markNeeded notes the values without which an address is another one: all but
-// those in the query.
-func (t *Template[T]) markNeeded() {
-	query := false
-	for i := range t.parts {
-		p := &t.parts[i]
-		if p.value.Get != nil {
-			p.needed = !query
-			continue
-		}
-		if at := strings.LastIndexAny(p.literal, "?#"); at >= 0 {
-			query = p.literal[at] == '?'
-		}
-	}
 }
 
 // checkJoint looks at what follows an address at the beginning.

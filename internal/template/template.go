@@ -70,7 +70,6 @@ type part[T any] struct {
 	literal string
 	name    string
 	unknown bool // a setting whose value is not known yet
-	needed  bool // without it, an address is another
 	value   Placeholder[T]
 	escape  escaper
 }
@@ -168,11 +167,10 @@ func (t *Template[T]) Varies() bool {
 	return false
 }
 
-// IsComplete reports whether every placeholder in the path or fragment of an
-// address has a value.
+// IsComplete reports whether every placeholder has a value.
 func (t *Template[T]) IsComplete(values T) bool {
 	for _, p := range t.parts {
-		if p.needed && strings.TrimSpace(p.value.Get(values)) == "" {
+		if p.value.Get != nil && strings.TrimSpace(p.value.Get(values)) == "" {
 			return false
 		}
 	}
