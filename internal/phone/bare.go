@@ -16,7 +16,7 @@ var (
 	extensionMark = regexp.MustCompile(`(?i)\s*(?:;\s*ext\s*=|\bext(?:ension|n)?\b\.?:?|\bposte\b|x)\s*(\d{1,7})\s*$`)
 	// spreadsheet is a number that an import took for a quantity.
 	spreadsheet = regexp.MustCompile(`^\+?\d{7,15}\.0$`)
-	// telScheme and its parameters; phone-context is libphonenumber's to read.
+	// telScheme, and the parameter that says which country a number belongs to.
 	telScheme    = regexp.MustCompile(`(?i)^tel:`)
 	phoneContext = regexp.MustCompile(`(?i)^([^;]*)(?:;[^;]*)*?;phone-context=(\+\d+)(?:;.*)?$`)
 )
@@ -75,11 +75,11 @@ func userPart(address string) string {
 }
 
 // globalise puts RFC 3966's phone-context in front of a local number and drops
-// the other parameters but the extension.
+// the other parameters but the extension. Whether a zero belongs to the number
+// is libphonenumber's to know: it does in Italy.
 func globalise(number string) string {
 	if match := phoneContext.FindStringSubmatch(number); match != nil {
-		local := strings.TrimLeft(match[1], "0")
-		return match[2] + " " + local
+		return match[2] + " " + match[1]
 	}
 	extension := ""
 	if match := extensionMark.FindStringSubmatch(number); match != nil {
@@ -113,10 +113,8 @@ var withheldWords = map[string]bool{
 
 var onlyZeros = regexp.MustCompile(`^0+$`)
 
-// Withheld reports whether a text is what stands for a withheld number:
+// isWithheld reports whether a text is what stands for a withheld number:
 // nothing, "anonymous", "private", zeros, ...
-func Withheld(text string) bool { return isWithheld(Bare(text)) }
-
 func isWithheld(bare string) bool {
 	word := strings.ToLower(strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {

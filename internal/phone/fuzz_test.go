@@ -26,7 +26,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if again, err := r.Parse(n.E164()); n.Valid() && (err != nil || again.E164() != n.E164()) {
+		if again, err := r.Parse(n.E164()); n.valid && (err != nil || again.E164() != n.E164()) {
 			t.Fatalf("%q -> %q -> %q, %v", text, n.E164(), again.E164(), err)
 		}
 		for _, spelling := range spellings {

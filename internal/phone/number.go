@@ -48,10 +48,6 @@ type Number struct {
 // IsZero reports whether n is no number.
 func (n Number) IsZero() bool { return n.e164 == "" }
 
-// Valid reports whether the number fits its country's numbering plan. One that
-// does not may still be what a trunk delivered.
-func (n Number) Valid() bool { return n.valid }
-
 // Region is a country whose rules national numbers are read by. Only
 // [ParseRegion] makes one.
 type Region struct {

@@ -47,6 +47,8 @@ func TestANumberIsReadAsTrunksAndPeopleWriteIt(t *testing.T) {
 		{"FR", "٠٤٢٧٤٦٦٣٤٧", "+33427466347"},
 		{"FR", "tel:+33-1-23-45-67-89", "+33123456789"},
 		{"FR", "tel:0123456789;phone-context=+33", "+33123456789"},
+		{"FR", "tel:061234567;phone-context=+39", "+39061234567"},
+		{"FR", "tel:06201234567;phone-context=+36", "+36201234567"},
 		{"FR", "TEL:+33123456789;isub=1;ext=12", "+33123456789"},
 		{"FR", "sip:0427466347@trunk.example.net", "+33427466347"},
 		{"FR", "sip:+33427466347@trunk.example.net:5060;user=phone", "+33427466347"},
