@@ -11,7 +11,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/screenpop/caddy-screenpop/internal/crm"
-	"github.com/screenpop/caddy-screenpop/internal/mistake"
 	"github.com/screenpop/caddy-screenpop/internal/pop"
 	"github.com/screenpop/caddy-screenpop/internal/xucmgt"
 )
@@ -84,11 +83,7 @@ func (p *handlerParser) check() error {
 		if !ok {
 			return nil // a guest's records are known when it is provisioned
 		}
-		engine, err := rest.compile(unreadSettings(), nil)
-		if err != nil {
-			return mistake.In(rest.title(), err)
-		}
-		connectors = append(connectors, engine)
+		connectors = append(connectors, rest)
 	}
 	profiles, err := profilesOf(connectors)
 	if err != nil {

@@ -28,10 +28,10 @@ type origins struct {
 	exact []string
 }
 
-func parseOrigins(texts []string, known settings) (origins, error) {
+func parseOrigins(texts []string, known template.Settings) (origins, error) {
 	var parsed origins
 	for _, text := range texts {
-		text, resolved, err := known.resolve(text)
+		text, resolved, err := resolve(text, known)
 		switch {
 		case err != nil:
 			return origins{}, err
@@ -113,19 +113,4 @@ func (h *Handler) logOrigin(r *http.Request) {
 	h.logger.Warn("refused a page that is not one of origins; if agents use it, add it to origins",
 		zap.String("origin", logText(r.Header.Get("Origin"))),
 		zap.String("method", r.Method))
-}
-
-// resolve fills a setting into an option that takes no other placeholder. It
-// reports whether the value is known yet.
-func (s settings) resolve(text string) (value string, known bool, err error) {
-	scope := template.NewScope[struct{}]()
-	for prefix, load := range s {
-		scope.AddSettings(prefix, load)
-	}
-	compiled, err := template.Compile(text, template.Header, scope)
-	if err != nil || !compiled.IsKnown() {
-		return text, false, err
-	}
-	value, err = compiled.Render(struct{}{})
-	return value, true, err
 }

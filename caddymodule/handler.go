@@ -158,7 +158,7 @@ func profilesOf(connectors []crm.Connector) ([]crm.Profile, error) {
 }
 
 // prepare checks and compiles everything that does not depend on the CRMs.
-func (h *Handler) prepare(known settings) (err error) {
+func (h *Handler) prepare(known template.Settings) (err error) {
 	if h.origins, err = parseOrigins(h.Origins, known); err != nil {
 		return mistake.In("origins", err)
 	}
@@ -181,7 +181,7 @@ func (h *Handler) prepare(known settings) (err error) {
 }
 
 // prepareRules compiles the rules, whose placeholders depend on the CRMs.
-func (h *Handler) prepareRules(profiles []crm.Profile, known settings) (err error) {
+func (h *Handler) prepareRules(profiles []crm.Profile, known template.Settings) (err error) {
 	h.rules, err = pop.Compile(h.Definition, pop.Options{Profiles: profiles, Region: h.region, Settings: known})
 	return err
 }
@@ -232,14 +232,11 @@ func parseDeadline(duration caddy.Duration) (time.Duration, error) {
 	}
 }
 
-func compileLookupBy(texts []string, known settings) ([]*template.Template[xucmgt.Call], error) {
+func compileLookupBy(texts []string, known template.Settings) ([]*template.Template[xucmgt.Call], error) {
 	if len(texts) == 0 {
 		texts = []string{"{call.caller}"}
 	}
-	scope := template.NewScope[xucmgt.Call]()
-	for prefix, load := range known {
-		scope.AddSettings(prefix, load)
-	}
+	scope := template.NewScope[xucmgt.Call](known)
 	crm.AddCall(scope, func(call xucmgt.Call) xucmgt.Call { return call })
 	compiled, err := template.CompileFallback(texts, template.Text, scope)
 	if err != nil {

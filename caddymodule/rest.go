@@ -100,7 +100,7 @@ func (c *REST) title() string {
 }
 
 // compile makes the connector ready, as far as the settings are known.
-func (c *REST) compile(known settings, transport http.RoundTripper) (*crm.REST, error) {
+func (c *REST) compile(known template.Settings, transport http.RoundTripper) (*crm.REST, error) {
 	complete, err := c.withPreset()
 	if err != nil {
 		return nil, err
@@ -166,13 +166,13 @@ func overlayLookups(base, over []crm.Lookup) []crm.Lookup {
 }
 
 // credentialSettings adds {credential.*} to the settings.
-func (c *REST) credentialSettings(known settings) (settings, error) {
+func (c *REST) credentialSettings(known template.Settings) (template.Settings, error) {
 	values := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(c.Credentials)) {
 		if len(c.declared) > 0 && !slices.Contains(c.declared, name) {
 			return nil, mistake.In(name, unknownCredential(name, c.declared))
 		}
-		value, resolved, err := known.resolve(c.Credentials[name])
+		value, resolved, err := resolve(c.Credentials[name], known)
 		switch {
 		case err != nil:
 			return nil, mistake.In(name, err)

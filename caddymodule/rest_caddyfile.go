@@ -48,7 +48,8 @@ func (c *REST) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return err
 	}
 	c.Sources = p.positions.open
-	_, err := c.compile(unreadSettings(), nil)
+	engine, err := c.compile(unreadSettings(), nil)
+	c.engine = engine // good for what is known without asking
 	return located(mistake.In(c.title(), err), p.positions.all, 1)
 }
 

@@ -8,18 +8,15 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/screenpop/caddy-screenpop/internal/mistake"
+	"github.com/screenpop/caddy-screenpop/internal/template"
 )
-
-// settings are the placeholders whose values are fixed when a configuration
-// loads, by their prefix. A nil function stands for values not known yet.
-type settings map[string]func(name string) (string, error)
 
 // settingPrefixes are Caddy's own placeholders that hold settings and secrets.
 var settingPrefixes = []string{"env.", "file."}
 
 // loadedSettings resolves settings, as when a configuration loads.
-func loadedSettings() settings {
-	known := settings{}
+func loadedSettings() template.Settings {
+	known := template.Settings{}
 	for _, prefix := range settingPrefixes {
 		known[prefix] = loadSetting
 	}
@@ -28,8 +25,8 @@ func loadedSettings() settings {
 
 // unreadSettings leaves settings open, as when a Caddyfile is only adapted:
 // that may happen on another machine.
-func unreadSettings() settings {
-	known := settings{}
+func unreadSettings() template.Settings {
+	known := template.Settings{}
 	for _, prefix := range settingPrefixes {
 		known[prefix] = nil
 	}
@@ -47,6 +44,17 @@ func loadSetting(name string) (string, error) {
 		return "", fmt.Errorf("{%s} is empty; set the environment variable %s for Caddy", name, variable)
 	}
 	return "", fmt.Errorf("{%s} is empty or can't be read; the file must exist and be readable by Caddy", name)
+}
+
+// resolve fills settings into an option that takes no other placeholder. It
+// reports whether they are known yet.
+func resolve(text string, known template.Settings) (value string, resolved bool, err error) {
+	compiled, err := template.Compile(text, template.Header, template.NewScope[struct{}](known))
+	if err != nil || !compiled.IsKnown() {
+		return text, false, err
+	}
+	value, err = compiled.Render(struct{}{})
+	return value, true, err
 }
 
 // hasSetting reports whether a text has a placeholder of a setting.

@@ -4,7 +4,6 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	"unicode"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -13,6 +12,7 @@ import (
 	"github.com/screenpop/caddy-screenpop/internal/lookup"
 	"github.com/screenpop/caddy-screenpop/internal/phone"
 	"github.com/screenpop/caddy-screenpop/internal/pop"
+	"github.com/screenpop/caddy-screenpop/internal/template"
 	"github.com/screenpop/caddy-screenpop/internal/xucmgt"
 )
 
@@ -176,12 +176,7 @@ const maxLogged = 80
 func logText(text string) string { return phone.MaskText(printable(text)) }
 
 func printable(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
-			return ' '
-		}
-		return r
-	}, text)
+	text = template.OneLine(text)
 	if runes := []rune(text); len(runes) > maxLogged {
 		text = string(runes[:maxLogged]) + "…"
 	}

@@ -23,10 +23,9 @@ type Options struct {
 	Transport http.RoundTripper
 	// Timeout is for one request, answer included. Default: 2s.
 	Timeout time.Duration
-	// Settings are the placeholders whose values are fixed at load, by prefix:
-	// "env.", "file.", "credential.". Their values are kept out of errors. A nil
-	// function stands for values that are not known yet.
-	Settings map[string]func(name string) (string, error)
+	// Settings are the placeholders whose values are fixed at load: "env.",
+	// "file.", "credential.". Their values are kept out of errors.
+	Settings template.Settings
 }
 
 // DefaultTimeout is the time that one request may take.
@@ -58,6 +57,7 @@ type param struct {
 // [*mistake.Mistake]s.
 func Compile(definition Definition, options Options) (*REST, error) {
 	c := &compiler{options: options, rest: &REST{}}
+	c.settings = c.remembered(options.Settings)
 	if err := c.compile(definition); err != nil {
 		return nil, err
 	}
@@ -66,9 +66,10 @@ func Compile(definition Definition, options Options) (*REST, error) {
 }
 
 type compiler struct {
-	options Options
-	rest    *REST
-	secrets []string
+	options  Options
+	settings template.Settings
+	rest     *REST
+	secrets  []string
 }
 
 var nameForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
@@ -114,11 +115,7 @@ func (c *compiler) baseURL(text string) (string, error) {
 	if text == "" {
 		return "", errors.New("missing; write where the CRM lives, for example https://crm.example.com")
 	}
-	scope := template.NewScope[values]()
-	for prefix, load := range c.options.Settings {
-		scope.AddSettings(prefix, c.remember(load)) // a webhook's path may be its secret
-	}
-	compiled, err := template.Compile(text, template.Header, scope)
+	compiled, err := template.Compile(text, template.Header, template.NewScope[values](c.settings))
 	if err != nil {
 		return "", err
 	}

@@ -14,22 +14,18 @@ import (
 )
 
 // Failure is why a CRM could not be asked, in words for its administrator. It
-// holds no credential and no telephone number.
+// holds no credential and no telephone number, and wraps nothing: causes of the
+// network repeat addresses, which hold numbers.
 type Failure struct {
 	// CRM and Lookup say what was being done.
 	CRM, Lookup string
 	// Problem says what went wrong and what to mend.
 	Problem string
-	cause   error
 }
 
 func (f *Failure) Error() string {
 	return fmt.Sprintf("crm %s: lookup %s: %s", f.CRM, f.Lookup, f.Problem)
 }
-
-// Unwrap returns context.Canceled where nobody waits for the answer any more,
-// else nil: causes of the network repeat addresses, which hold numbers.
-func (f *Failure) Unwrap() error { return f.cause }
 
 // problem is a failure that was already put into words.
 type problem struct{ text string }
@@ -77,11 +73,7 @@ func (b *badStatus) Error() string { return fmt.Sprintf("%d %s", b.status, http.
 
 // explain puts an error into words for the administrator.
 func (r *REST) explain(lookup string, err error) error {
-	failure := &Failure{CRM: r.profile.Name, Lookup: lookup, Problem: r.describe(err)}
-	if errors.Is(err, context.Canceled) {
-		failure.cause = context.Canceled
-	}
-	return failure
+	return &Failure{CRM: r.profile.Name, Lookup: lookup, Problem: r.describe(err)}
 }
 
 func (r *REST) describe(err error) string {

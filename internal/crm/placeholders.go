@@ -99,10 +99,7 @@ type values struct {
 
 // scope returns the placeholders of every text of a definition.
 func (c *compiler) scope() *template.Scope[values] {
-	scope := template.NewScope[values]()
-	for prefix, load := range c.options.Settings {
-		scope.AddSettings(prefix, c.remember(load))
-	}
+	scope := template.NewScope[values](c.settings)
 	AddCall(scope, func(v values) xucmgt.Call { return v.query.Call })
 	AddNumber(scope, func(v values) phone.Number { return v.query.Number })
 	scope.Add("crm.url", template.Placeholder[values]{Kind: template.Address, Get: func(values) string { return c.rest.profile.URL }})
@@ -133,7 +130,7 @@ func (c *compiler) recordScope() *template.Scope[values] {
 // phonesScope has nothing but the record: a record is not the caller's because
 // the caller's number was put into it.
 func phonesScope() *template.Scope[values] {
-	scope := template.NewScope[values]()
+	scope := template.NewScope[values](nil)
 	addRecord(scope)
 	return scope
 }

@@ -6,23 +6,29 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/screenpop/caddy-screenpop/internal/phone"
+	"github.com/screenpop/caddy-screenpop/internal/template"
 )
 
-// remember keeps what a setting's value is, to hide it in messages.
-func (c *compiler) remember(load func(string) (string, error)) func(string) (string, error) {
-	if load == nil {
-		return nil
-	}
-	return func(name string) (string, error) {
-		value, err := load(name)
-		if err == nil && len(value) >= minSecret && !slices.Contains(c.secrets, value) {
-			c.secrets = append(c.secrets, value)
+// remembered returns settings that note each value that is used, in the url
+// too (a webhook's path may be its secret), to hide it in messages.
+func (c *compiler) remembered(settings template.Settings) template.Settings {
+	noting := template.Settings{}
+	for prefix, load := range settings {
+		noting[prefix] = nil
+		if load == nil {
+			continue
 		}
-		return value, err
+		noting[prefix] = func(name string) (string, error) {
+			value, err := load(name)
+			if err == nil && len(value) >= minSecret && !slices.Contains(c.secrets, value) {
+				c.secrets = append(c.secrets, value)
+			}
+			return value, err
+		}
 	}
+	return noting
 }
 
 // minSecret is the length from which a setting is hidden in messages: below
@@ -41,7 +47,7 @@ func hideAll(secrets []string) *strings.Replacer {
 		for _, escaped := range []string{query, strings.ReplaceAll(query, "+", "%20"), url.PathEscape(secret)} {
 			forms = append(forms, escaped, percentEscape.ReplaceAllStringFunc(escaped, strings.ToLower))
 		}
-		forms = append(forms, oneLine(secret), oneLine(html.EscapeString(secret)))
+		forms = append(forms, template.OneLine(secret), template.OneLine(html.EscapeString(secret)))
 	}
 	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
 	var replacements []string
@@ -57,19 +63,9 @@ const maxReason = 300
 // hide makes a text that a CRM had a part in fit for a log: one line, no
 // credential, no telephone number.
 func (r *REST) hide(text string) string {
-	text = phone.MaskText(r.secrets.Replace(oneLine(text)))
+	text = phone.MaskText(r.secrets.Replace(template.OneLine(text)))
 	if runes := []rune(text); len(runes) > maxReason {
 		text = string(runes[:maxReason]) + "..."
 	}
 	return text
-}
-
-// oneLine replaces what would break or reorder a line.
-func oneLine(text string) string {
-	return strings.Map(func(c rune) rune {
-		if unicode.IsControl(c) || unicode.Is(unicode.Cf, c) {
-			return ' '
-		}
-		return c
-	}, text)
 }

@@ -19,17 +19,14 @@ type Options struct {
 	Profiles []crm.Profile
 	// Region is the country that numbers in rules belong to.
 	Region phone.Region
-	// Settings are the placeholders whose values are fixed at load, by prefix.
-	Settings map[string]func(name string) (string, error)
+	// Settings are the placeholders whose values are fixed at load.
+	Settings template.Settings
 }
 
 // scope returns the placeholders of a response for an outcome. A contact that
 // an outcome does not have is a name that can't exist.
 func (o Options) scope(outcome Outcome) *template.Scope[Situation] {
-	scope := template.NewScope[Situation]()
-	for prefix, load := range o.Settings {
-		scope.AddSettings(prefix, load)
-	}
+	scope := template.NewScope[Situation](o.Settings)
 	crm.AddCall(scope, func(s Situation) xucmgt.Call { return s.Call })
 	crm.AddNumber(scope, func(s Situation) phone.Number { return s.Number })
 	o.addContact(scope, outcome)

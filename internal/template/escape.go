@@ -14,9 +14,10 @@ type position struct{ first bool }
 // escaper makes a value fit its place, or says why it can't stand there.
 type escaper func(kind Kind, value string, at position) (string, error)
 
-// textValue drops what would change a line that people read: control
-// characters and the marks that reorder text.
-func textValue(_ Kind, value string, _ position) (string, error) {
+// OneLine makes a text fit for one line that people read, on a page or in a
+// log: white space is a space, and control characters and the marks that
+// reorder text are left out.
+func OneLine(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
@@ -25,8 +26,10 @@ func textValue(_ Kind, value string, _ position) (string, error) {
 			return -1
 		}
 		return r
-	}, value), nil
+	}, text)
 }
+
+func textValue(_ Kind, value string, _ position) (string, error) { return OneLine(value), nil }
 
 func verbatimValue(_ Kind, value string, _ position) (string, error) { return value, nil }
 

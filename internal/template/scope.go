@@ -12,7 +12,7 @@ import (
 type Scope[T any] struct {
 	names    map[string]Placeholder[T]
 	families []family[T]
-	settings []setting
+	settings Settings
 }
 
 // family is a set of names with one beginning, such as call.*.
@@ -22,15 +22,14 @@ type family[T any] struct {
 	known   []string
 }
 
-// setting is a family of values that are known when the configuration loads.
-type setting struct {
-	prefix string
-	load   func(name string) (string, error)
-}
+// Settings are the names whose values are fixed when a configuration loads, by
+// their prefix such as "env.". The functions get the whole name; a nil one means
+// that the values are not known yet, as when a configuration is only read.
+type Settings map[string]func(name string) (string, error)
 
-// NewScope returns a scope without names.
-func NewScope[T any]() *Scope[T] {
-	return &Scope[T]{names: map[string]Placeholder[T]{}}
+// NewScope returns a scope with settings and no other names.
+func NewScope[T any](settings Settings) *Scope[T] {
+	return &Scope[T]{names: map[string]Placeholder[T]{}, settings: settings}
 }
 
 // Add declares one name.
@@ -43,20 +42,14 @@ func (s *Scope[T]) AddFamily(prefix string, known []string, resolve func(rest st
 	s.families = append(s.families, family[T]{prefix, resolve, known})
 }
 
-// AddSettings declares the names with a prefix such as "env.", whose values
-// are fixed when the configuration loads. load gets the whole name; nil means
-// that the values are not known yet, as when a configuration is only read.
-func (s *Scope[T]) AddSettings(prefix string, load func(name string) (string, error)) {
-	s.settings = append(s.settings, setting{prefix, load})
-}
-
 func (s *Scope[T]) resolve(name string) (part[T], error) {
-	for _, known := range s.settings {
-		if strings.HasPrefix(name, known.prefix) {
-			if known.load == nil {
-				return part[T]{name: name, unknown: true}, nil
-			}
-			value, err := known.load(name)
+	for prefix, load := range s.settings {
+		switch {
+		case !strings.HasPrefix(name, prefix):
+		case load == nil:
+			return part[T]{name: name, unknown: true}, nil
+		default:
+			value, err := load(name)
 			return part[T]{name: name, literal: value}, err
 		}
 	}
@@ -84,8 +77,8 @@ func (s *Scope[T]) hint(name string) string {
 		candidates = append(candidates, known)
 		all = append(all, "{"+known+"}")
 	}
-	for _, known := range s.settings {
-		all = append(all, "{"+known.prefix+"*}")
+	for prefix := range s.settings {
+		all = append(all, "{"+prefix+"*}")
 	}
 	first, rest, _ := strings.Cut(name, ".")
 	for _, known := range s.families {

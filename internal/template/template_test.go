@@ -14,7 +14,13 @@ type facts map[string]string
 // scope has one name of each kind; data.* is a family with any member but bad.
 func scope() *Scope[facts] {
 	get := func(name string) func(facts) string { return func(f facts) string { return f[name] } }
-	s := NewScope[facts]()
+	s := NewScope[facts](Settings{"env.": func(name string) (string, error) {
+		value, ok := settings[name]
+		if !ok {
+			return "", errors.New(name + " is not set")
+		}
+		return value, nil
+	}})
 	s.Add("number", Placeholder[facts]{Kind: Spelled, Get: get("number")})
 	s.Add("home", Placeholder[facts]{Kind: Address, Get: get("home")})
 	s.Add("filter", Placeholder[facts]{Kind: Composed, Get: get("filter")})
@@ -23,13 +29,6 @@ func scope() *Scope[facts] {
 			return Placeholder[facts]{}, errors.New("the reason")
 		}
 		return Placeholder[facts]{Get: get(rest), List: func(f facts) []string { return strings.Split(f[rest], ",") }}, nil
-	})
-	s.AddSettings("env.", func(name string) (string, error) {
-		value, ok := settings[name]
-		if !ok {
-			return "", errors.New(name + " is not set")
-		}
-		return value, nil
 	})
 	return s
 }
@@ -134,7 +133,7 @@ func TestAWrongPlaceholderIsAnErrorThatNamesTheNearest(t *testing.T) {
 }
 
 func TestWhereNoPlaceholderCanStandTheErrorSaysSo(t *testing.T) {
-	_, err := Compile("{data.queue}", Text, NewScope[facts]())
+	_, err := Compile("{data.queue}", Text, NewScope[facts](nil))
 	if err == nil || err.Error() != `unknown placeholder {data.queue}; no placeholder can stand here (write \{ for a brace that is text)` {
 		t.Errorf("err = %v", err)
 	}
@@ -167,8 +166,7 @@ func TestATemplateKnowsItsTextAndItsPlaceholders(t *testing.T) {
 // A configuration may be read on a machine that does not have its settings.
 func TestAnUnknownSettingIsNotJudged(t *testing.T) {
 	unread := scope()
-	unread.settings = nil
-	unread.AddSettings("env.", nil)
+	unread.settings = Settings{"env.": nil}
 	for name, place := range places {
 		texts := []string{"{env.CRM}", "{env.CRM}/a?b={number}"}
 		if place == JSON {
