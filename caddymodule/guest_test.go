@@ -48,7 +48,7 @@ func (g *guest) Search(ctx context.Context, query Query) Result {
 	case "panic":
 		panic(query.Number.E164())
 	case "fail":
-		return Result{Err: errors.New("crm guest: out of order")}
+		return Result{Err: errors.New("crm guest: out of order at /search?q=" + query.Number.E164())}
 	case "stranger":
 		record.Phones = []string{"+33100000000"}
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/screenpop/caddy-screenpop/internal/crm"
+	"github.com/screenpop/caddy-screenpop/internal/phone"
+	"github.com/screenpop/caddy-screenpop/internal/template"
 )
 
 // Engine asks CRMs. It is safe for concurrent use.
@@ -157,10 +159,27 @@ func search(ctx context.Context, connector crm.Connector, query crm.Query) (repo
 		}
 	}()
 	report.Result = connector.Search(ctx, query)
+	report.Result.Err = loggable(report.Result.Err)
 	returned := len(report.Result.Records)
 	report.Result.Records = distinct(verified(report.Result.Records, query))
 	report.Dropped = returned - len(report.Result.Records)
 	return report
+}
+
+// guestError is an error of a connector that is not the rest engine. It may
+// repeat the request, so its text comes without numbers.
+type guestError struct{ error }
+
+func (g guestError) Error() string { return phone.MaskText(template.OneLine(g.error.Error())) }
+
+func (g guestError) Unwrap() error { return g.error }
+
+// loggable makes an error fit for the log. A [crm.Failure] is.
+func loggable(err error) error {
+	if _, ok := errors.AsType[*crm.Failure](err); ok || err == nil {
+		return err
+	}
+	return guestError{err}
 }
 
 // verified keeps the records that are the caller's: the promise that no
