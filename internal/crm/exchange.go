@@ -54,7 +54,10 @@ func (r *REST) list(ctx context.Context, l *lookup, v values) (exchange, error) 
 	if err != nil {
 		return e, err
 	}
-	e.records, err = l.read(e)
+	late := examine(ctx, func() { e.records, err = l.read(e) })
+	if late != nil {
+		return e, late
+	}
 	if len(e.records) > maxRecords {
 		e.records, e.truncated = e.records[:maxRecords], true
 	}

@@ -165,20 +165,22 @@ func (r *REST) ask(ctx context.Context, l *lookup, a attempt, result *Result) []
 	records := make([]*Record, len(exchange.records))
 	var doubtful []doubt
 	for i, raw := range exchange.records {
-		if ctx.Err() != nil {
-			result.Err = r.explain(l.kind, context.Cause(ctx))
-			break
-		}
 		v := a.values
 		v.record = raw
-		switch record := r.record(l, v); {
-		case l.unverified || v.query.Matches(record.Phones):
-			records[i] = &record
-			step.Kept++
-		case l.detail != nil && record.ID != "":
-			doubtful = append(doubtful, doubt{v, &records[i]})
-		default:
-			step.Dropped++
+		err := examine(ctx, func() {
+			switch record := r.record(l, v); {
+			case l.unverified || v.query.Matches(record.Phones):
+				records[i] = &record
+				step.Kept++
+			case l.detail != nil && record.ID != "":
+				doubtful = append(doubtful, doubt{v, &records[i]})
+			default:
+				step.Dropped++
+			}
+		})
+		if err != nil {
+			result.Err = r.explain(l.kind, err)
+			break
 		}
 	}
 	if exchange.truncated {
