@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Spelling is one way in which a CRM may have written a number. Only
@@ -25,6 +26,7 @@ var spellings = []Spelling{
 	{"dotted", grouped(".")},
 	{"dashed", grouped("-")},
 	{"like", func(n Number) string { return "%" + strings.Join(strings.Split(n.nsn, ""), "%") }},
+	{"regex", func(n Number) string { return strings.Join(strings.Split(n.nsn, ""), "[^0-9]*") }},
 	{"last7", last(7)},
 	{"last8", last(8)},
 	{"last9", last(9)},
@@ -126,3 +128,22 @@ func (n Number) String() string { return n.Masked() }
 
 // GoString returns the masked number too.
 func (n Number) GoString() string { return strconv.Quote(n.Masked()) }
+
+// SpellingOf says how a text writes a number: the name of a spelling, or, of
+// any other way, its shape, such as "+## (#)# ## ## ## ##".
+func SpellingOf(n Number, text string) string {
+	for _, spelling := range spellings {
+		if spelling.Of(n) == text && spelling.name != "regex" {
+			return spelling.name
+		}
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsDigit(r):
+			return '#'
+		case unicode.IsLetter(r):
+			return 'a'
+		}
+		return r
+	}, text)
+}
