@@ -33,20 +33,9 @@ func textValue(_ Kind, value string, _ position) (string, error) { return OneLin
 
 func verbatimValue(_ Kind, value string, _ position) (string, error) { return value, nil }
 
-var errExpression = errors.New("holds characters that could change the query it stands in; only letters, digits, spaces and . _ @ + - may")
-
-// expressionValue keeps data from ending the quotes of a query language that
-// the program does not know.
-func expressionValue(kind Kind, value string, _ position) (string, error) {
-	if kind == Spelled || kind == Composed || harmless(value, "._@+-") {
-		return value, nil
-	}
-	return "", errExpression
-}
-
 func harmless(value, punctuation string) bool {
 	return !strings.ContainsFunc(value, func(r rune) bool {
-		return !isAlphanumeric(r) && r != ' ' && !strings.ContainsRune(punctuation, r)
+		return !isAlphanumeric(r) && !strings.ContainsRune(punctuation, r)
 	})
 }
 
@@ -54,8 +43,7 @@ func harmless(value, punctuation string) bool {
 // one: where a program squeezes text into an old code page, the modifier
 // letters become quotes, and the click letters the operators | and !.
 func isAlphanumeric(r rune) bool {
-	isLookalike := r >= 0x01c0 && r <= 0x01c3 || r >= 0x02b0 && r <= 0x02ff
-	return unicode.IsDigit(r) || unicode.IsLetter(r) && !isLookalike
+	return unicode.IsDigit(r) || unicode.IsLetter(r) && !isLookalike(r)
 }
 
 // argumentValue keeps a value from being anything but the text of one
@@ -79,7 +67,9 @@ func argumentValue(kind Kind, value string, at position) (string, error) {
 
 var errHeader = errors.New("holds characters that can't stand in a header")
 
-func headerValue(_ Kind, value string, _ position) (string, error) {
+func headerValue(_ Kind, value string, _ position) (string, error) { return inHeader(value) }
+
+func inHeader(value string) (string, error) {
 	if !httpguts.ValidHeaderFieldValue(value) {
 		return "", errHeader
 	}
@@ -92,5 +82,13 @@ func (t *Template[T]) settleHeader() error {
 			return errors.New("holds a line break or another control character, which can't stand in a header")
 		}
 	}
-	return t.escapeAll(headerValue)
+	switch {
+	case t.isJSON():
+		t.ascii = true
+		return t.settleJSON()
+	case t.dialect.IsZero(), len(t.parts) == 1:
+		return t.escapeAll(headerValue)
+	default:
+		return t.settleQuery(t.pieces(), inHeader)
+	}
 }

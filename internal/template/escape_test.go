@@ -37,10 +37,26 @@ func TestAValueThatStandsAloneIsWhateverItIs(t *testing.T) {
 
 func TestAValueThatSharesItsTextMayBePartOfAQuery(t *testing.T) {
 	compiled := compile(t, "phone:{data.x}", Value)
-	for value, good := range map[string]bool{"Blue sky_1.a@b+c-d": true, "Brucé": true, "": true, `a"b`: false, "a OR *": false, "a)": false} {
+	for value, good := range map[string]bool{
+		"BlueSky_1.a@b": true, "Brucé": true, "٠٤٢٧": true, "": true,
+		"Blue sky": false, "1 or true": false, "1--": false, "-1": false, "1+1": false, `a"b`: false, "a OR *": false, "a)": false, "a^ORb": false,
+	} {
 		got, err := compiled.Render(facts{"x": value})
 		if good && (err != nil || got != "phone:"+value) || !good && !errors.Is(err, ErrUnsafe) {
 			t.Errorf("%q = %q, %v", value, got, err)
+		}
+	}
+}
+
+func TestWithinAnyQuotesDataMayHoldMoreThanOneWord(t *testing.T) {
+	for _, text := range []string{"name = '{data.x}'", `name:"{data.x}"`, `"name:'{data.x}'"`, `it's {data.x}`, `a = 'b' and c = '{data.x}'`} {
+		if got, err := compile(t, text, Value).Render(facts{"x": "Rosa Marín-Gil +33"}); err != nil || !strings.Contains(got, "Rosa Marín-Gil +33") {
+			t.Errorf("%s = %q, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"name = {data.x}", "name = 'Rosa' or {data.x}", `name:"Rosa" {data.x}`, "{data.x}{number}"} {
+		if got, err := compile(t, text, Value).Render(facts{"x": "Rosa Marín"}); !errors.Is(err, ErrUnsafe) {
+			t.Errorf("%s = %q, %v", text, got, err)
 		}
 	}
 }

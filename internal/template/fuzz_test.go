@@ -3,6 +3,7 @@ package template
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/url"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ func FuzzCompile(f *testing.F) {
 	for _, text := range []string{
 		"", "{data.a}", "{number} {data.a}{data.b}", `{"a": "{data.a}", "b": {data.b}}`, `[{env.QUOTE}{data.a}"]`, `{"q": "x '{data.a}'"}`,
 		"https://host/{data.a}/x?y={data.b}#{number}", "{home}&q={data.a}", "{env.URL}/{data.a}", "/a/{data.a}?b={data.b}", "phone eq '{data.a}'",
+		"a = '{data.a}' or b like \"{data.b}\"", `FIND {"{data.a}" {data.b}}`, `{"é": "{data.a} x", "b": {data.b}}`, `<a b="{data.a}">x {data.b}</a>`,
 		`\{data.a}`, "{data.a", "{home}{env.EMPTY}", "{env.BRACES}", "{nothing}", "{data.bad}", "https://{data.a}", "\x00\xff{data.a}",
 	} {
 		for _, value := range []string{`a"b\`, "..", "javascript:alert(1)", "https://evil.example/?#", "\r\n\x00\u202e\xff", "-/x"} {
@@ -23,9 +25,15 @@ func FuzzCompile(f *testing.F) {
 	}
 	s := scope()
 	delete(s.names, "filter") // is trusted to be what it should
+	withXML := maps.Clone(places)
+	withXML["xml"] = XML
+	dialects := []Dialect{{}}
+	for _, name := range DialectNames() {
+		dialects = append(dialects, dialect(f, name))
+	}
 	f.Fuzz(func(t *testing.T, text, a, b string) {
-		for name, place := range places {
-			compiled, err := Compile(text, place, s)
+		for name, place := range withXML {
+			compiled, err := CompileIn(text, place, dialects[len(text)%len(dialects)], s)
 			if err != nil {
 				continue
 			}
@@ -59,8 +67,15 @@ func misplaced(compiled *Template[facts], got string) string {
 		if strings.ContainsAny(got, "\r\n\x00") {
 			return "is not one header"
 		}
+		if compiled.ascii && (!json.Valid([]byte(got)) || strings.ContainsFunc(got, func(r rune) bool { return r > '~' })) {
+			return "is not JSON in ASCII"
+		}
+	case XML:
+		if err := (&xmlScanner{document: got}).scan(); err != nil {
+			return err.Error()
+		}
 	case Path:
-		bare, _ := compiled.Render(facts{})
+		bare, _ := compiled.Render(facts{"a": "x", "b": "x", "home": "x", "number": "x"})
 		if !strings.HasPrefix(got, "/") || strings.ContainsAny(got, " \r\n\t\x00") {
 			return "is not a path"
 		}
@@ -82,7 +97,7 @@ func misplaced(compiled *Template[facts], got string) string {
 		}
 	default:
 	}
-	if whole && compiled.place != Text && compiled.place != JSON && got != head {
+	if whole && compiled.place != Text && compiled.place != JSON && compiled.place != XML && !compiled.ascii && got != head {
 		return "is not the text as it was written"
 	}
 	return ""

@@ -1,10 +1,13 @@
 package template
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf16"
 )
 
 // jsonString is the inside of a JSON string.
@@ -18,12 +21,9 @@ func jsonString(value string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(b.String()), `"`), `"`)
 }
 
-// insideString is a value that shares a JSON string with other text: often a
+// inString writes a value that shares a JSON string with other text: often a
 // query language within JSON.
-func insideString(kind Kind, value string, at position) (string, error) {
-	checked, err := expressionValue(kind, value, at)
-	return jsonString(checked), err
-}
+func inString(value string) (string, error) { return jsonString(value), nil }
 
 // wholeString is a value that is all of a JSON string.
 func wholeString(_ Kind, value string, _ position) (string, error) { return jsonString(value), nil }
@@ -39,40 +39,77 @@ func jsonValue(kind Kind, value string, _ position) (string, error) {
 	return `"` + jsonString(value) + `"`, nil
 }
 
+var errNotJSON = errors.New("is not valid JSON")
+
+// typedValue is a value that is JSON already, and keeps its type. It is
+// written in one line.
+func typedValue(_ Kind, value string, _ position) (string, error) {
+	if value == "" {
+		return "null", nil
+	}
+	var b bytes.Buffer
+	if json.Compact(&b, []byte(value)) != nil {
+		return "", errNotJSON
+	}
+	return b.String(), nil
+}
+
 var errJSON = errors.New("is not valid JSON once its placeholders are filled in; a text value needs quotes around it")
 
 // settleJSON follows the quotes of the document to see which placeholders
-// stand inside strings, and checks the document with sample values.
+// stand inside strings, and what shares the string with them.
 func (t *Template[T]) settleJSON() error {
+	texts, err := t.scanJSON()
+	if err != nil {
+		return err
+	}
+	for _, text := range texts {
+		if len(text) == 1 && text[0].filled {
+			t.parts[text[0].part].escape = wholeString
+			continue
+		}
+		if err := t.settleQuery(text, inString); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scanJSON lists the document's strings, gives the placeholders outside of
+// them their escaping, and checks the document with sample values.
+func (t *Template[T]) scanJSON() ([][]piece, error) {
 	var sample strings.Builder
-	inside := false
+	var s jsonScanner
 	for i := range t.parts {
 		p := &t.parts[i]
 		switch {
 		case p.name == "":
-			inside = scanString(p.literal, inside)
+			s.read(p.literal)
 			sample.WriteString(p.literal)
-		case p.unknown && !inside:
-			sample.WriteString("null")
-		case p.value.Get == nil: // a setting
-			if inside {
-				p.literal = jsonString(p.literal)
-			}
-			inside = scanString(p.literal, inside)
+		case s.inside && p.value.Get == nil: // a setting
+			s.add(t.piece(i))
+			p.literal = jsonString(p.literal)
 			sample.WriteString(p.literal)
-		case !inside:
-			p.escape = jsonValue
+		case s.inside:
+			s.add(t.piece(i))
+		case p.unknown:
 			sample.WriteString("null")
-		case t.fillsString(i):
-			p.escape = wholeString
+		case p.value.Get == nil:
+			s.read(p.literal)
+			sample.WriteString(p.literal)
 		default:
-			p.escape = insideString
+			p.typed = p.value.JSON != nil
+			p.escape = jsonValue
+			if p.typed {
+				p.escape = typedValue
+			}
+			sample.WriteString("null")
 		}
 	}
-	if !json.Valid([]byte(sample.String())) {
-		return errJSON
+	if s.torn || !json.Valid([]byte(sample.String())) {
+		return nil, errJSON
 	}
-	return nil
+	return s.texts, nil
 }
 
 // isJSON reports whether a text is a JSON object or array.
@@ -83,25 +120,86 @@ func (t *Template[T]) isJSON() bool {
 		return false
 	}
 	probe := &Template[T]{parts: slices.Clone(t.parts)}
-	return probe.settleJSON() == nil
+	_, err := probe.scanJSON()
+	return err == nil
 }
 
-// scanString says whether the end of a text is inside a JSON string.
-func scanString(text string, inside bool) bool {
-	for i := 0; i < len(text); i++ {
+// jsonScanner reads a document piece by piece and collects its strings, as
+// they are once they are read.
+type jsonScanner struct {
+	inside, escaped bool
+	raw             strings.Builder // of the literal that is being read
+	text            []piece
+	texts           [][]piece
+	// torn is set when a placeholder stands within an escape sequence.
+	torn bool
+}
+
+func (s *jsonScanner) read(text string) {
+	for i := range len(text) {
+		c := text[i]
 		switch {
-		case inside && text[i] == '\\':
-			i++
-		case text[i] == '"':
-			inside = !inside
+		case !s.inside:
+			s.inside = c == '"'
+		case !s.escaped && c == '"':
+			s.flush()
+			s.texts, s.text = append(s.texts, s.text), nil
+			s.inside = false
+		default:
+			s.escaped = !s.escaped && c == '\\'
+			s.raw.WriteByte(c)
 		}
 	}
-	return inside
 }
 
-// fillsString reports whether the part at i has a quote on either side.
-func (t *Template[T]) fillsString(i int) bool {
-	return i > 0 && i < len(t.parts)-1 &&
-		strings.HasSuffix(t.parts[i-1].literal, `"`) && !strings.HasSuffix(t.parts[i-1].literal, `\"`) &&
-		strings.HasPrefix(t.parts[i+1].literal, `"`)
+// add puts what is no literal text of the document into the string.
+func (s *jsonScanner) add(p piece) {
+	s.torn = s.torn || s.escaped
+	s.flush()
+	if p.filled || p.literal != "" {
+		s.text = append(s.text, p)
+	}
+}
+
+func (s *jsonScanner) flush() {
+	if s.raw.Len() == 0 {
+		return
+	}
+	var literal string
+	if json.Unmarshal([]byte(`"`+s.raw.String()+`"`), &literal) != nil {
+		s.torn = true
+	}
+	s.raw.Reset()
+	s.text = append(s.text, piece{literal: literal})
+}
+
+// asciiJSON writes every character of a JSON document that is not ASCII as an
+// escape sequence; such characters stand in strings only.
+func asciiJSON(document string) string {
+	var b strings.Builder
+	for _, r := range document {
+		switch {
+		case r < 0x7f:
+			b.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
+func (t *Template[T]) finishHeader(text string) (string, error) {
+	if !t.ascii {
+		return text, nil
+	}
+	if text = asciiJSON(text); !json.Valid([]byte(text)) {
+		return "", fmt.Errorf("%w: the result %w", ErrUnsafe, errNotJSON)
+	}
+	if _, err := inHeader(text); err != nil {
+		return "", fmt.Errorf("%w: the result %w", ErrUnsafe, err)
+	}
+	return text, nil
 }

@@ -28,10 +28,14 @@ const (
 	Expression
 	// JSON is a JSON document.
 	JSON
-	// Header is the value of a header field.
+	// Header is the value of a header field. One that is a JSON array or object
+	// is escaped as JSON, in ASCII.
 	Header
 	// Argument is one argument of a program on the agent's machine.
 	Argument
+	// XML is an XML document, such as a SOAP request. Values can stand in its
+	// text and its attributes.
+	XML
 )
 
 // Kind says where a placeholder's values come from, and so what may be done
@@ -56,13 +60,20 @@ type Placeholder[T any] struct {
 	Get func(T) string
 	// List, where not nil, returns all values of a name that can have several.
 	List func(T) []string
+	// JSON, where not nil, returns the value as JSON that keeps its type, ""
+	// when it is absent. It counts where a placeholder stands in a JSON document
+	// outside of strings; without it the value becomes a string there.
+	JSON func(T) string
 }
 
 // Template is a compiled text. It is immutable and safe for concurrent use.
 type Template[T any] struct {
-	text  string
-	place Place
-	parts []part[T]
+	text    string
+	place   Place
+	dialect Dialect
+	parts   []part[T]
+	// ascii is set where the rendered text is JSON that must be ASCII.
+	ascii bool
 }
 
 // part is a literal, a setting or, where value is set, a placeholder.
@@ -71,7 +82,16 @@ type part[T any] struct {
 	name    string
 	unknown bool // a setting whose value is not known yet
 	value   Placeholder[T]
+	typed   bool // value.JSON counts, not value.Get
 	escape  escaper
+}
+
+// of is what the placeholder stands for, before it is escaped.
+func (p *part[T]) of(values T) string {
+	if p.typed {
+		return p.value.JSON(values)
+	}
+	return p.value.Get(values)
 }
 
 // ErrUnsafe is wrapped by the errors of a rendering whose values may not stand
@@ -81,11 +101,19 @@ var ErrUnsafe = errors.New("value refused")
 // Compile reads a text for a place. Errors name the placeholder that is wrong
 // and the nearest one that exists.
 func Compile[T any](text string, place Place, scope *Scope[T]) (*Template[T], error) {
+	return CompileIn(text, place, Dialect{}, scope)
+}
+
+// CompileIn is [Compile] for a text that may hold a query: a value that shares
+// a [Value], [Expression], [Header], string of [JSON] or text of [XML] with
+// others is escaped as the dialect writes it. One that is all of it is data. A
+// text that ends inside of a string of its dialect is an error.
+func CompileIn[T any](text string, place Place, dialect Dialect, scope *Scope[T]) (*Template[T], error) {
 	parts, err := parse(text, scope)
 	if err != nil {
 		return nil, err
 	}
-	t := &Template[T]{text: text, place: place, parts: parts}
+	t := &Template[T]{text: text, place: place, dialect: dialect, parts: parts}
 	if err := t.settle(); err != nil {
 		return nil, err
 	}
@@ -108,7 +136,9 @@ func (t *Template[T]) settle() error {
 		}
 		return t.settleValue()
 	case Expression:
-		return t.escapeAll(expressionValue)
+		return t.settleQuery(t.pieces(), asItIs)
+	case XML:
+		return t.settleXML()
 	case Header:
 		return t.settleHeader()
 	case Argument:
@@ -131,7 +161,7 @@ func (t *Template[T]) settleValue() error {
 	if len(t.parts) == 1 {
 		return t.escapeAll(verbatimValue)
 	}
-	return t.escapeAll(expressionValue)
+	return t.settleQuery(t.pieces(), asItIs)
 }
 
 // String returns the text that the template was compiled from.
@@ -142,6 +172,19 @@ func (t *Template[T]) Uses(name string) bool {
 	for _, p := range t.parts {
 		if p.name == name {
 			return true
+		}
+	}
+	return false
+}
+
+// UsesAny reports whether the text has one of these placeholders, or, of a
+// name that ends with a dot, one that begins with it.
+func (t *Template[T]) UsesAny(names ...string) bool {
+	for _, p := range t.parts {
+		for _, name := range names {
+			if p.name == name || strings.HasSuffix(name, ".") && strings.HasPrefix(p.name, name) {
+				return true
+			}
 		}
 	}
 	return false
@@ -187,7 +230,7 @@ func (t *Template[T]) Render(values T) (string, error) {
 			b.WriteString(p.literal)
 			continue
 		}
-		escaped, err := p.escape(p.value.Kind, p.value.Get(values), position{first: b.Len() == 0})
+		escaped, err := p.escape(p.value.Kind, p.of(values), position{first: b.Len() == 0})
 		if err != nil {
 			return "", fmt.Errorf("%w: {%s} %w", ErrUnsafe, p.name, err)
 		}
@@ -204,6 +247,8 @@ func (t *Template[T]) finish(text string) (string, error) {
 		return checkAddress(text)
 	case Path:
 		return checkPath(text)
+	case Header:
+		return t.finishHeader(text)
 	default:
 		return text, nil
 	}

@@ -35,7 +35,7 @@ func scope() *Scope[facts] {
 
 var settings = map[string]string{
 	"env.EMPTY": "", "env.WORD": "word", "env.URL": "https://crm.example.com", "env.BRACES": `{data.queue} \{ {nothing.like.it}`,
-	"env.QUOTE": `"`, "env.LINES": "a\r\nb",
+	"env.QUOTE": `"`, "env.LINES": "a\r\nb", "env.BACKSLASH": `\`, "env.NUL": "\x00",
 }
 
 func compile(t testing.TB, text string, place Place) *Template[facts] {
