@@ -2,6 +2,8 @@ package caddymodule
 
 import (
 	"encoding/json"
+	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -11,6 +13,30 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 )
+
+var update = flag.Bool("update", false, "rewrite the adaptation files: read the difference before you commit it")
+
+func rewrite(t *testing.T, file, caddyfile string, adapted []byte, failure error) {
+	t.Helper()
+	result := fmt.Sprint(failure)
+	if failure == nil {
+		var config any
+		if err := json.Unmarshal(adapted, &config); err != nil {
+			t.Fatal(err)
+		}
+		var handler strings.Builder
+		encoder := json.NewEncoder(&handler)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "\t")
+		if err := encoder.Encode(findHandler(config)); err != nil {
+			t.Fatal(err)
+		}
+		result = strings.TrimSpace(handler.String())
+	}
+	if err := os.WriteFile(file, []byte(caddyfile+"----------\n"+result+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // Each file in testdata/adapt is a Caddyfile, a line of dashes, and what the
 // adapter makes of it: the handler's JSON, or the error that the user reads.
@@ -30,6 +56,10 @@ func TestCaddyfilesAdaptAsTheirFilesSay(t *testing.T) {
 				t.Fatal("there is no line of dashes")
 			}
 			adapted, err := adapt(caddyfile)
+			if *update {
+				rewrite(t, file, caddyfile, adapted, err)
+				return
+			}
 			if want = strings.TrimSpace(want); strings.HasPrefix(want, "{") {
 				compareHandler(t, adapted, err, want)
 				return

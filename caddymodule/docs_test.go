@@ -1,7 +1,11 @@
 package caddymodule
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,9 +25,13 @@ import (
 // pages are the documents that users read.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
-	files, err := filepath.Glob("../docs/*.md")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("%d documents, %v", len(files), err)
+	var files []string
+	for _, pattern := range []string{"../docs/*.md", "../docs/crms/*.md"} {
+		matched, err := filepath.Glob(pattern)
+		if err != nil || len(matched) == 0 {
+			t.Fatalf("%d documents, %v", len(matched), err)
+		}
+		files = append(files, matched...)
 	}
 	read := map[string]string{}
 	for _, file := range append(files, "../README.md") {
@@ -56,6 +64,9 @@ func validate(t *testing.T, text string) error {
 	if err := os.WriteFile(secret, []byte("s\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if strings.Contains(text, "/run/secrets/crm_key") {
+		text = strings.ReplaceAll(text, "/run/secrets/crm_key", privateKeyFile(t))
+	}
 	text = regexp.MustCompile(`/run/secrets/\w+`).ReplaceAllString(text, secret)
 	for _, match := range regexp.MustCompile(`\{env\.(\w+)\}`).FindAllStringSubmatch(text, -1) {
 		t.Setenv(match[1], "s")
@@ -69,6 +80,24 @@ func validate(t *testing.T, text string) error {
 		return err
 	}
 	return caddy.Validate(&config)
+}
+
+// privateKeyFile is a key for the documents' JWT bearer assertion.
+func privateKeyFile(t *testing.T) string {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "key.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 func TestEveryCaddyfileInTheDocumentsIsValid(t *testing.T) {
@@ -112,14 +141,23 @@ func TestEveryPresetIsValidAndDocumented(t *testing.T) {
 			t.Fatal(err)
 		}
 		rest.Credentials = map[string]string{}
-		for _, credential := range preset.declared {
+		for _, credential := range preset.declared.credentials {
 			rest.Credentials[credential] = "s"
 		}
-		if _, err := rest.compile(loadedSettings(), nil); err != nil {
+		rest.Settings = map[string]string{}
+		for _, setting := range preset.declared.settings {
+			if preset.Settings[setting] == "" {
+				rest.Settings[setting] = "s"
+			}
+		}
+		if _, err := rest.compile(loadedSettings(), host{}); err != nil {
 			t.Errorf("the preset %s: %v", name, err)
 		}
 		if !strings.Contains(connectors, "| `"+name+"` |") {
 			t.Errorf("the preset %s is not in docs/connectors.md", name)
+		}
+		if _, err := os.Stat("../docs/crms/" + name + ".md"); err != nil {
+			t.Errorf("the preset %s has no page: %v", name, err)
 		}
 		source, _ := presets.Source(name)
 		if formatted := string(caddyfile.Format([]byte(source))); formatted != source {

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +13,9 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"go.uber.org/zap"
 
+	"github.com/screenpop/caddy-screenpop/internal/credential"
 	"github.com/screenpop/caddy-screenpop/internal/crm"
 	"github.com/screenpop/caddy-screenpop/internal/mistake"
 	"github.com/screenpop/caddy-screenpop/internal/template"
@@ -36,6 +36,9 @@ type REST struct {
 	// values is `{env.*}` or `{file.*}`.
 	Credentials map[string]string `json:"credentials,omitempty"`
 
+	// What the definition leaves to choose, by name, and is no secret.
+	Settings map[string]string `json:"settings,omitempty"`
+
 	crm.Definition
 
 	// The time for one request, answer included. Default: `2s`.
@@ -49,10 +52,12 @@ type REST struct {
 	// the configuration loads; used in errors. Written by the Caddyfile adapter.
 	Sources map[string]string `json:"sources,omitempty"`
 
-	// declared are the credentials that the definition asks for.
-	declared []string
+	declared declarations
 	engine   *crm.REST
 }
+
+// declarations are what a definition asks its user for.
+type declarations struct{ credentials, settings []string }
 
 // CaddyModule returns the Caddy module information.
 func (REST) CaddyModule() caddy.ModuleInfo {
@@ -68,7 +73,14 @@ func (c *REST) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return located(mistake.In(c.title(), mistake.In("transport", err)), c.Sources, 1)
 	}
-	engine, err := c.compile(loadedSettings(), separateRequests{transport})
+	logger := ctx.Logger()
+	engine, err := c.compile(loadedSettings(), host{
+		transport: separateRequests{transport},
+		store:     tokenStore{ctx.Storage()},
+		lost: func(err error) {
+			logger.Error("a CRM no longer accepts its credentials; until they are mended, callers are not looked up in it", zap.Error(err))
+		},
+	})
 	if err != nil {
 		return located(mistake.In(c.title(), err), c.Sources, 1)
 	}
@@ -91,6 +103,21 @@ func (c *REST) loadTransport(ctx caddy.Context) (http.RoundTripper, error) {
 	return transport, nil
 }
 
+// Cleanup ends what runs in the background.
+func (c *REST) Cleanup() error {
+	if c.engine != nil {
+		c.engine.Close()
+	}
+	return nil
+}
+
+// host is what Caddy lends a connector.
+type host struct {
+	transport http.RoundTripper
+	store     credential.Store
+	lost      func(error)
+}
+
 // title is how the CRM is called in errors: as the Caddyfile names it.
 func (c *REST) title() string {
 	if c.Preset != "" {
@@ -100,110 +127,29 @@ func (c *REST) title() string {
 }
 
 // compile makes the connector ready, as far as the settings are known.
-func (c *REST) compile(known template.Settings, transport http.RoundTripper) (*crm.REST, error) {
+func (c *REST) compile(known template.Settings, host host) (*crm.REST, error) {
 	complete, err := c.withPreset()
 	if err != nil {
 		return nil, err
 	}
-	withCredentials, err := complete.credentialSettings(known)
+	known, err = complete.given(known)
 	if err != nil {
 		return nil, err
 	}
 	if complete.Timeout < 0 {
 		return nil, mistake.In("timeout", fmt.Errorf("%s is negative", time.Duration(complete.Timeout)))
 	}
-	return crm.Compile(complete.Definition, crm.Options{
-		Transport: transport,
+	engine, err := crm.Compile(complete.Definition, crm.Options{
+		Transport: host.transport,
 		Timeout:   time.Duration(complete.Timeout),
-		Settings:  withCredentials,
+		Settings:  known,
+		Store:     host.store,
+		Lost:      host.lost,
 	})
-}
-
-// withPreset lays the options over the preset's.
-func (c *REST) withPreset() (*REST, error) {
-	if c.Preset == "" {
-		return c, nil
+	if lacking, ok := errors.AsType[*missing](err); ok {
+		return nil, mistake.In(lacking.name, lacking)
 	}
-	base, err := readPreset(c.Preset)
-	if err != nil {
-		return nil, err
-	}
-	complete := *base
-	complete.Credentials = c.Credentials
-	complete.Name = c.Preset
-	if c.Name != "" {
-		complete.Name = c.Name
-	}
-	complete.URL = c.URL
-	complete.Headers = append(slices.Clone(base.Headers), c.Headers...)
-	if len(c.Spellings) > 0 {
-		complete.Spellings = c.Spellings
-	}
-	if c.SearchURL != "" {
-		complete.SearchURL = c.SearchURL
-	}
-	if c.CreateURL != "" {
-		complete.CreateURL = c.CreateURL
-	}
-	if c.Timeout != 0 {
-		complete.Timeout = c.Timeout
-	}
-	complete.Lookups = overlayLookups(base.Lookups, c.Lookups)
-	return &complete, nil
-}
-
-func overlayLookups(base, over []crm.Lookup) []crm.Lookup {
-	result := slices.Clone(base)
-	for _, lookup := range over {
-		at := slices.IndexFunc(result, func(l crm.Lookup) bool { return l.Kind == lookup.Kind })
-		if at < 0 {
-			result = append(result, lookup)
-			continue
-		}
-		result[at] = lookup
-	}
-	return result
-}
-
-// credentialSettings adds {credential.*} to the settings.
-func (c *REST) credentialSettings(known template.Settings) (template.Settings, error) {
-	values := map[string]string{}
-	for _, name := range slices.Sorted(maps.Keys(c.Credentials)) {
-		if len(c.declared) > 0 && !slices.Contains(c.declared, name) {
-			return nil, mistake.In(name, unknownCredential(name, c.declared))
-		}
-		value, resolved, err := resolve(c.Credentials[name], known)
-		switch {
-		case err != nil:
-			return nil, mistake.In(name, err)
-		case resolved && strings.TrimSpace(value) == "":
-			return nil, mistake.In(name, fmt.Errorf("is empty; write for example: %s {env.%s}", name, strings.ToUpper(name)))
-		}
-		values[name] = value
-	}
-	for _, name := range c.declared {
-		if _, ok := values[name]; !ok {
-			return nil, mistake.In(name, fmt.Errorf("missing; the CRM wants it: write for example %s {env.%s}", name, strings.ToUpper(name)))
-		}
-	}
-	extended := maps.Clone(known)
-	extended[credentialPrefix] = func(name string) (string, error) {
-		credential := strings.TrimPrefix(name, credentialPrefix)
-		if value, ok := values[credential]; ok {
-			return value, nil
-		}
-		return "", unknownCredential(credential, slices.Sorted(maps.Keys(values)))
-	}
-	return extended, nil
-}
-
-const credentialPrefix = "credential." //nolint:gosec // is none
-
-func unknownCredential(name string, known []string) error {
-	if nearest := template.Nearest(name, known); nearest != "" {
-		return fmt.Errorf("unknown credential %q; did you mean %s?", name, nearest)
-	}
-	return fmt.Errorf("unknown credential %q", name)
+	return engine, err
 }
 
 // Profile returns which CRM this is.
@@ -236,6 +182,7 @@ func (s separateRequests) RoundTrip(request *http.Request) (*http.Response, erro
 var (
 	_ caddy.Module          = (*REST)(nil)
 	_ caddy.Provisioner     = (*REST)(nil)
+	_ caddy.CleanerUpper    = (*REST)(nil)
 	_ Connector             = (*REST)(nil)
 	_ caddyfile.Unmarshaler = (*REST)(nil)
 )

@@ -1,7 +1,6 @@
 package caddymodule
 
 import (
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,27 +16,42 @@ import (
 // UnmarshalCaddyfile reads what stands behind crm in the Caddyfile:
 //
 //	rest|<preset> [<url>] {
-//		<credential>  <value>                   # those that a preset asks for
+//		<credential>  <value>                   # those that a preset asks for,
+//		<setting>     <value>                   # and what it leaves to choose
 //		name          <name>
+//		api           <url>
 //		header        <name> <value>
+//		auth          basic|bearer|header|query|sign|oauth2|login ...
 //		timeout       <duration>
 //		spellings     <spelling...>
+//		dialect       <query language>
+//		miss          status <code...> | <CEL>
+//		fail          status <code...> | <CEL>
+//		otherwise     off
 //		transport     <name> { ... }
 //		search_url    <template>
 //		create_url    <template>
 //
+//		lookup <kind> off
 //		lookup <kind> {
 //			GET|POST   <path>
 //			query      <name> <value>
 //			json       <template>
+//			xml        <template>
 //			form       <name> <value>
 //			header     <name> <value>
+//			spellings  <spelling...>
+//			dialect    <query language>
 //			filter     <fragment> [<join>]
+//			each       <text...>
 //			records    <gjson path>
 //			miss       status <code...> | <CEL>
 //			fail       status <code...> | <CEL>
-//			detail     <path>
-//			id|name|company|email|url <template...>
+//			otherwise  { <request> }
+//			sample     { <request> }
+//			detail     <path> | { <request> }
+//			follow     <name> <path> | <name> { <request> }
+//			kind|id|name|company|email|url <template...>
 //			phones     <template...> | unverified
 //			field      <name> <template...>
 //		}
@@ -48,7 +62,7 @@ func (c *REST) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return err
 	}
 	c.Sources = p.positions.open
-	engine, err := c.compile(unreadSettings(), nil)
+	engine, err := c.compile(unreadSettings(), host{})
 	c.engine = engine // good for what is known without asking
 	return located(mistake.In(c.title(), err), p.positions.all, 1)
 }
@@ -60,7 +74,8 @@ type restParser struct {
 }
 
 var restOptions = []string{
-	"name", "header", "timeout", "spellings", "transport", "lookup", "search_url", "create_url", "credential",
+	"name", "api", "header", "auth", "timeout", "spellings", "dialect", "miss", "fail", "otherwise", "transport", "lookup",
+	"search_url", "create_url", "credential", "setting",
 }
 
 func (p *restParser) parse(d *caddyfile.Dispenser) error {
@@ -94,8 +109,24 @@ func (p *restParser) option(d *caddyfile.Dispenser) error {
 	case "name":
 		p.positions.mark(d, line, option)
 		return value(d, &p.rest.Name, "name sales")
+	case "api":
+		p.positions.mark(d, line, option)
+		return value(d, &p.rest.API, "api {crm.url}/api/v2")
 	case "header":
 		return p.param(d, line, &p.rest.Headers, `header Authorization "Bearer {env.CRM_TOKEN}"`)
+	case "auth":
+		return p.auth(d, line)
+	case "dialect":
+		p.positions.mark(d, line, option)
+		return value(d, &p.rest.Dialect, "dialect odata")
+	case "miss":
+		p.positions.mark(d, line, option)
+		return conditionOption(d, &p.rest.Miss)
+	case "fail":
+		p.positions.mark(d, line, option)
+		return conditionOption(d, &p.rest.Fail)
+	case "otherwise":
+		return p.otherwiseOff(d)
 	case "timeout":
 		return p.timeout(d)
 	case "spellings":
@@ -113,23 +144,39 @@ func (p *restParser) option(d *caddyfile.Dispenser) error {
 		return p.lookup(d)
 	case "credential":
 		return p.credential(d)
+	case "setting":
+		return p.setting(d)
 	}
-	if slices.Contains(p.asked(), option) {
-		return p.setCredential(d, option)
+	credentials, settings := p.asked()
+	switch {
+	case slices.Contains(credentials, option):
+		return p.give(d, option, &p.rest.Credentials, "{env."+strings.ToUpper(option)+"}")
+	case slices.Contains(settings, option):
+		return p.give(d, option, &p.rest.Settings, "<"+option+">")
 	}
-	return unknownOption(d, append(p.asked(), restOptions...)...)
+	return unknownOption(d, slices.Concat(credentials, settings, restOptions)...)
 }
 
-// asked are the credentials that the preset asks for.
-func (p *restParser) asked() []string {
+// otherwiseOff reads "otherwise off".
+func (p *restParser) otherwiseOff(d *caddyfile.Dispenser) error {
+	p.positions.mark(d, nil, "otherwise")
+	if read := d.RemainingArgs(); !slices.Equal(read, []string{"off"}) {
+		return d.Errf("otherwise takes off here, to leave out the second searches of all lookups; a second search stands in its lookup")
+	}
+	p.rest.FirstOnly = true
+	return nil
+}
+
+// asked are the credentials that the preset asks for, and the settings.
+func (p *restParser) asked() (credentials, settings []string) {
 	if p.rest.Preset == "" {
-		return nil
+		return nil, nil
 	}
 	preset, err := readPreset(p.rest.Preset)
 	if err != nil {
-		return nil // was found already
+		return nil, nil // was found already
 	}
-	return slices.Clone(preset.declared)
+	return preset.declared.credentials, preset.declared.settings
 }
 
 // credential declares one that the user of this definition has to give, or
@@ -140,25 +187,40 @@ func (p *restParser) credential(d *caddyfile.Dispenser) error {
 	}
 	name := d.Val()
 	if d.CountRemainingArgs() == 0 {
-		p.rest.declared = append(p.rest.declared, name)
+		p.rest.declared.credentials = append(p.rest.declared.credentials, name)
 		return nil
 	}
-	return p.setCredential(d, name)
+	return p.give(d, name, &p.rest.Credentials, "{env."+strings.ToUpper(name)+"}")
 }
 
-func (p *restParser) setCredential(d *caddyfile.Dispenser, name string) error {
+// setting declares a choice that is no secret, with what it is if nothing is
+// chosen, or makes it.
+func (p *restParser) setting(d *caddyfile.Dispenser) error {
+	if !d.NextArg() {
+		return d.Errf("setting needs a name; write for example: setting database crm")
+	}
+	name := d.Val()
+	p.rest.declared.settings = append(p.rest.declared.settings, name)
+	if d.CountRemainingArgs() == 0 {
+		return nil
+	}
+	return p.give(d, name, &p.rest.Settings, "<"+name+">")
+}
+
+// give reads the value of a credential or a setting.
+func (p *restParser) give(d *caddyfile.Dispenser, name string, into *map[string]string, example string) error {
 	p.positions.mark(d, restOfLine(d), name)
 	var text string
-	if err := value(d, &text, name+" {env."+strings.ToUpper(name)+"}"); err != nil {
+	if err := value(d, &text, name+" "+example); err != nil {
 		return err
 	}
-	if _, ok := p.rest.Credentials[name]; ok {
+	if _, ok := (*into)[name]; ok {
 		return twice(d, name)
 	}
-	if p.rest.Credentials == nil {
-		p.rest.Credentials = map[string]string{}
+	if *into == nil {
+		*into = map[string]string{}
 	}
-	p.rest.Credentials[name] = text
+	(*into)[name] = text
 	return nil
 }
 
@@ -213,136 +275,6 @@ func (p *restParser) transport(d *caddyfile.Dispenser) error {
 		return err
 	}
 	p.rest.TransportRaw = caddyconfig.JSONModuleObject(module, "protocol", name, nil)
-	return nil
-}
-
-var lookupOptions = []string{
-	"GET", "POST", "query", "json", "form", "header", "filter", "records", "miss", "fail", "detail",
-	"id", "name", "company", "email", "phones", "url", "field",
-}
-
-func (p *restParser) lookup(d *caddyfile.Dispenser) error {
-	if !d.NextArg() {
-		return d.Errf("lookup needs the kind of record; write for example: lookup contact { ... }")
-	}
-	l := crm.Lookup{Kind: d.Val()}
-	block := "lookup " + l.Kind
-	if p.positions.all[key(block)] != "" {
-		return d.Errf("%s is there twice; give each lookup a kind of its own", block)
-	}
-	p.positions.mark(d, nil, block)
-	if d.NextArg() {
-		return d.Errf("lookup takes the kind of record, but there is %q; options stand in a block", d.Val())
-	}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if err := p.lookupOption(d, &l, block); err != nil {
-			return err
-		}
-	}
-	p.rest.Lookups = append(p.rest.Lookups, l)
-	return nil
-}
-
-func (p *restParser) lookupOption(d *caddyfile.Dispenser, l *crm.Lookup, block string) error {
-	option := d.Val()
-	line := restOfLine(d)
-	switch option {
-	case "query":
-		return p.param(d, line, &l.Query, "query q {number}", block)
-	case "form":
-		return p.param(d, line, &l.Form, "form q {number}", block)
-	case "header":
-		return p.param(d, line, &l.Headers, "header Accept application/json", block)
-	case "field":
-		return p.field(d, l, block)
-	}
-	p.positions.mark(d, line, block, option)
-	switch option {
-	case http.MethodGet, http.MethodPost:
-		if l.Path != "" {
-			return d.Errf("%s has its request already; there is one GET or POST in a lookup", block)
-		}
-		l.Method = option
-		return value(d, &l.Path, option+" /contacts")
-	case "json":
-		return value(d, &l.JSON, `json {"phone":"{number.e164}"}`)
-	case "filter":
-		return filter(d, l)
-	case "records":
-		return value(d, &l.Records, "records data.items")
-	case "miss":
-		return conditionOption(d, &l.Miss)
-	case "fail":
-		return conditionOption(d, &l.Fail)
-	case "detail":
-		return value(d, &l.Detail, "detail /contacts/{record.id}")
-	case "phones":
-		return phones(d, l)
-	}
-	if into := mapped(l, option); into != nil {
-		return list(d, into, option+" {record."+option+"}")
-	}
-	return unknownOption(d, lookupOptions...)
-}
-
-// mapped returns where an option keeps how a part of a record is read.
-func mapped(l *crm.Lookup, option string) *[]string {
-	switch option {
-	case "id":
-		return &l.ID
-	case "name":
-		return &l.RecordName
-	case "company":
-		return &l.Company
-	case "email":
-		return &l.Email
-	case "url":
-		return &l.URL
-	default:
-		return nil
-	}
-}
-
-// field reads a field under a name of its own.
-func (p *restParser) field(d *caddyfile.Dispenser, l *crm.Lookup, block string) error {
-	read, err := values(d, "field vip {record.custom.vip}")
-	if err != nil {
-		return err
-	}
-	if len(read) < 2 {
-		return d.Errf("field takes a name and where its value is; write for example: field vip {record.custom.vip}")
-	}
-	p.positions.mark(d, read, block, "field "+read[0])
-	l.Fields = append(l.Fields, crm.Field{Name: read[0], Value: read[1:]})
-	return nil
-}
-
-func filter(d *caddyfile.Dispenser, l *crm.Lookup) error {
-	if l.Filter != nil {
-		return twice(d, "filter")
-	}
-	const example = `filter "phone eq '{number}'" " or "`
-	read, err := values(d, example)
-	if err != nil {
-		return err
-	}
-	if len(read) != 2 {
-		return d.Errf("filter takes a fragment and what stands between two of them; write for example: %s", example)
-	}
-	l.Filter = &crm.Filter{Fragment: read[0], Join: read[1]}
-	return nil
-}
-
-func phones(d *caddyfile.Dispenser, l *crm.Lookup) error {
-	if l.Unverified {
-		return twice(d, "phones")
-	}
-	if err := list(d, &l.Phones, "phones {record.phone} {record.mobile}"); err != nil {
-		return err
-	}
-	if slices.Equal(l.Phones, []string{"unverified"}) {
-		l.Phones, l.Unverified = nil, true
-	}
 	return nil
 }
 

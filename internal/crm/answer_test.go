@@ -31,7 +31,7 @@ func TestWhereTheRecordsStandInTheAnswer(t *testing.T) {
 		{"list", `{"list":[null,` + rosa + `,1,"x",false]}`, []string{"r"}}, // what is no object is no record
 	} {
 		crm := serve(t, answering(200, test.body))
-		result := search(t, contacts(crm.URL, func(l *Lookup) { l.Records = test.records }))
+		result := searched(t, contacts(crm.URL, func(l *Lookup) { l.Records = test.records }))
 		if got := ids(result); !slices.Equal(got, test.want) || result.Err != nil {
 			t.Errorf("records %q of %s: %q, %v; want %q", test.records, test.body, got, result.Err, test.want)
 		}
@@ -51,7 +51,7 @@ func TestWhatMeansNotFound(t *testing.T) {
 		{"entries.#.contact", `{"entries":[]}`},
 	} {
 		crm := serve(t, answering(200, test.body))
-		result := search(t, contacts(crm.URL, func(l *Lookup) { l.Records = test.records }))
+		result := searched(t, contacts(crm.URL, func(l *Lookup) { l.Records = test.records }))
 		if len(result.Records) != 0 || result.Err != nil || result.Requests[0].Returned != 0 {
 			t.Errorf("records %q of %s: %+v", test.records, test.body, result)
 		}
@@ -71,7 +71,7 @@ func TestAnAnswerOfAnotherShapeIsAFailureAndNotNotFound(t *testing.T) {
 		{"list", `{"list":[null]}`, `the list at "list" (records) holds no objects`},
 	} {
 		crm := serve(t, answering(200, test.body))
-		result := search(t, contacts(crm.URL, func(l *Lookup) { l.Records = test.records }))
+		result := searched(t, contacts(crm.URL, func(l *Lookup) { l.Records = test.records }))
 		hears(t, failure(t, result), "crm legacy: lookup contact: ", test.want)
 		if len(result.Records) != 0 || result.Requests[0].Err == nil {
 			t.Errorf("%s: %+v", test.body, result)
@@ -98,7 +98,7 @@ func TestMiss(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			crm := serve(t, answering(test.status, test.body))
-			result := search(t, contacts(crm.URL, func(l *Lookup) { l.Records, l.Miss = "list", test.miss }))
+			result := searched(t, contacts(crm.URL, func(l *Lookup) { l.Records, l.Miss = "list", test.miss }))
 			if (result.Err != nil) != test.fails || len(result.Records) != 0 {
 				t.Errorf("err = %v, records = %+v", result.Err, result.Records)
 			}
@@ -127,7 +127,7 @@ func TestFail(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			crm := serve(t, answering(test.status, test.body))
-			result := search(t, contacts(crm.URL, func(l *Lookup) { l.Records, l.Fail = "list", test.fail }))
+			result := searched(t, contacts(crm.URL, func(l *Lookup) { l.Records, l.Fail = "list", test.fail }))
 			if test.want == nil {
 				found(t, result)
 				return
@@ -152,7 +152,7 @@ func TestAnAnswerThatIsNoJSONIsAFailure(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			crm := serve(t, answering(200, test.body, "Content-Type", test.mediaType))
-			hears(t, failure(t, search(t, contacts(crm.URL))), test.want)
+			hears(t, failure(t, searched(t, contacts(crm.URL))), test.want)
 		})
 	}
 }
@@ -160,7 +160,7 @@ func TestAnAnswerThatIsNoJSONIsAFailure(t *testing.T) {
 func TestJSONIsReadWhateverItsLabel(t *testing.T) {
 	for _, mediaType := range []string{"text/html", "text/plain; charset=utf-8", "application/vnd.api+json", ""} {
 		crm := serve(t, answering(200, callers, "Content-Type", mediaType))
-		found(t, search(t, contacts(crm.URL)))
+		found(t, searched(t, contacts(crm.URL)))
 	}
 }
 
@@ -169,10 +169,10 @@ func TestAHugeAnswerIsRefused(t *testing.T) {
 		return callers[:len(callers)-1] + strings.Repeat(" ", size-len(callers)) + "]"
 	}
 	crm := serve(t, answering(200, fill(maxAnswer)))
-	found(t, search(t, contacts(crm.URL)))
+	found(t, searched(t, contacts(crm.URL)))
 
 	crm = serve(t, answering(200, fill(maxAnswer+1)))
-	hears(t, failure(t, search(t, contacts(crm.URL))), "larger than 4 MiB", "make the search stricter or set a limit")
+	hears(t, failure(t, searched(t, contacts(crm.URL))), "larger than 4 MiB", "make the search stricter or set a limit")
 }
 
 // endless is a body without an end, that counts what is read of it.
@@ -212,7 +212,7 @@ func TestACompressedAnswerIsRead(t *testing.T) {
 		_, _ = io.WriteString(compressor, callers)
 		_ = compressor.Close()
 	})
-	found(t, search(t, contacts(crm.URL)))
+	found(t, searched(t, contacts(crm.URL)))
 }
 
 func TestACompressedAnswerCannotExpandWithoutBound(t *testing.T) {
@@ -222,7 +222,7 @@ func TestACompressedAnswerCannotExpandWithoutBound(t *testing.T) {
 		_, _ = io.WriteString(compressor, "["+strings.Repeat(" ", 4*maxAnswer)+"]")
 		_ = compressor.Close()
 	})
-	hears(t, failure(t, search(t, contacts(crm.URL))), "larger than 4 MiB")
+	hears(t, failure(t, searched(t, contacts(crm.URL))), "larger than 4 MiB")
 }
 
 func TestAnAnswerNestedWithoutEndIsRefused(t *testing.T) {
@@ -234,12 +234,12 @@ func TestAnAnswerNestedWithoutEndIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			crm := serve(t, answering(200, body))
-			hears(t, failure(t, search(t, contacts(crm.URL))), "nested deeper than")
+			hears(t, failure(t, searched(t, contacts(crm.URL))), "nested deeper than")
 		})
 	}
 	t.Run("brackets within strings are no nesting", func(t *testing.T) {
 		crm := serve(t, answering(200, `[{"id":"7","phone":"0427466347","name":"`+strings.Repeat(`[\"{`, 5000)+`"}]`))
-		found(t, search(t, contacts(crm.URL)))
+		found(t, searched(t, contacts(crm.URL)))
 	})
 }
 
@@ -249,7 +249,7 @@ func TestAStrangerIsNeverKept(t *testing.T) {
 		`false`, `427`, `["0199000001","0199000002"]`, `"https://example.com/0427466348"`,
 	} {
 		crm := serve(t, answering(200, fmt.Sprintf(`[{"id":"s","name":"+33427466347","note":"0427466347","phone":%s}]`, phone)))
-		result := search(t, contacts(crm.URL))
+		result := searched(t, contacts(crm.URL))
 		if len(result.Records) != 0 || result.Err != nil {
 			t.Errorf("phone %s: found %+v, err = %v", phone, result.Records, result.Err)
 		}
@@ -267,7 +267,7 @@ func TestOfAWholeCRMOnlyTheCallersRecordsAreKept(t *testing.T) {
 	}
 	list = slices.Insert(list, 250, rosa)
 	crm := serve(t, answering(200, "["+strings.Join(list, ",")+"]"))
-	result := search(t, contacts(crm.URL))
+	result := searched(t, contacts(crm.URL))
 	if found(t, result).ID != "r" || result.Requests[0].Returned != 501 || result.Requests[0].Kept != 1 {
 		t.Errorf("the story is %+v", result.Requests)
 	}
@@ -275,12 +275,12 @@ func TestOfAWholeCRMOnlyTheCallersRecordsAreKept(t *testing.T) {
 
 func TestAnUnverifiedLookupTrustsTheCRM(t *testing.T) {
 	crm := serve(t, answering(200, `[{"id":"s","phone":"+33199000001"},{"id":"n"}]`))
-	result := search(t, contacts(crm.URL, func(l *Lookup) { l.Phones, l.Unverified = nil, true }))
+	result := searched(t, contacts(crm.URL, func(l *Lookup) { l.Phones, l.Unverified = nil, true }))
 	if !slices.Equal(ids(result), []string{"s", "n"}) || !result.Records[0].Unverified || !result.Records[1].Unverified {
 		t.Errorf("found %+v", result.Records)
 	}
 	crm = serve(t, answering(200, callers))
-	if found(t, search(t, contacts(crm.URL))).Unverified {
+	if found(t, searched(t, contacts(crm.URL))).Unverified {
 		t.Error("a record that was checked is called unverified")
 	}
 }
@@ -304,7 +304,7 @@ func TestEveryNumberOfARecordCounts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			crm := serve(t, answering(200, "["+test.record+"]"))
-			record := found(t, search(t, contacts(crm.URL, func(l *Lookup) { l.Phones = options })))
+			record := found(t, searched(t, contacts(crm.URL, func(l *Lookup) { l.Phones = options })))
 			if !slices.Equal(record.Phones, test.phones) {
 				t.Errorf("phones = %q, want %q", record.Phones, test.phones)
 			}
@@ -314,13 +314,13 @@ func TestEveryNumberOfARecordCounts(t *testing.T) {
 
 func TestAByteOrderMarkIsNoMistake(t *testing.T) {
 	crm := serve(t, answering(200, "\ufeff"+callers))
-	found(t, search(t, contacts(crm.URL)))
+	found(t, searched(t, contacts(crm.URL)))
 }
 
 // PHP writes lists so whose keys are not 0, 1, 2, ...
 func TestAListKeyedByIDIsRead(t *testing.T) {
 	crm := serve(t, answering(200, `{"data":{"45":{"name":"Camille","phone":"0427466347"},"46":{"id":"own","phone":"0427466347"},"47":{"phone":"0199000001"},"48":{}}}`))
-	result := search(t, contacts(crm.URL, func(l *Lookup) { l.Records = "data" }))
+	result := searched(t, contacts(crm.URL, func(l *Lookup) { l.Records = "data" }))
 	if len(result.Records) != 2 || result.Records[0].ID != "45" || result.Records[0].Name != "Camille" || result.Records[1].ID != "own" || result.Requests[0].Returned != 4 {
 		t.Errorf("result = %+v", result)
 	}

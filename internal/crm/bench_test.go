@@ -41,7 +41,7 @@ func BenchmarkSearchAnswer(b *testing.B) {
 		b.Run(fmt.Sprintf("records=%d", records), func(b *testing.B) {
 			d := espocrm("https://crm.example.com")
 			d.Lookups = d.Lookups[:1]
-			d.Lookups[0].Detail = ""
+			d.Lookups[0].Detail = nil
 			rest := compiled(b, d, Options{
 				Transport: answeredTransport{benchmarked(records)},
 				Settings:  map[string]func(string) (string, error){"credential.": func(string) (string, error) { return recordedKey, nil }},

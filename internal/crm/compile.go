@@ -8,10 +8,12 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/screenpop/caddy-screenpop/internal/credential"
 	"github.com/screenpop/caddy-screenpop/internal/mistake"
 	"github.com/screenpop/caddy-screenpop/internal/phone"
 	"github.com/screenpop/caddy-screenpop/internal/template"
@@ -24,8 +26,14 @@ type Options struct {
 	// Timeout is for one request, answer included. Default: 2s.
 	Timeout time.Duration
 	// Settings are the placeholders whose values are fixed at load: "env.",
-	// "file.", "credential.". Their values are kept out of errors.
+	// "file.", "credential.", "setting.". Their values are kept out of errors, but
+	// for those of "setting.".
 	Settings template.Settings
+	// Store keeps refresh tokens that the CRM replaces; nil keeps them in memory.
+	Store credential.Store
+	// Lost is told when the CRM no longer accepts the credentials; it is not
+	// called for every call that suffers from it.
+	Lost func(error)
 }
 
 // DefaultTimeout is the time that one request may take.
@@ -37,39 +45,54 @@ var defaultSpellings = []string{"e164", "national", "digits"}
 // REST asks a CRM over HTTP, as a [Definition] says.
 type REST struct {
 	profile   Profile
+	api       string
 	client    *http.Client
 	timeout   time.Duration
 	headers   []param
+	entry     entry
 	spellings []phone.Spelling
 	lookups   []*lookup
-	searchURL *template.Template[values]
-	createURL *template.Template[values]
-	secrets   *strings.Replacer
+	searchURL *text
+	createURL *text
+	secrets   *secrets
+	witness   atomic.Pointer[Witness]
 }
 
 // param is a compiled [Param].
 type param struct {
 	name  string
-	value *template.Template[values]
+	value *text
 }
 
 // Compile checks a definition and makes it ready to ask. Errors are
 // [*mistake.Mistake]s.
 func Compile(definition Definition, options Options) (*REST, error) {
-	c := &compiler{options: options, rest: &REST{}}
+	c := &compiler{options: options, rest: &REST{secrets: &secrets{}}}
 	c.settings = c.remembered(options.Settings)
 	if err := c.compile(definition); err != nil {
 		return nil, err
 	}
-	c.rest.secrets = hideAll(c.secrets)
+	c.rest.secrets.fix(c.secrets)
 	return c.rest, nil
 }
 
+// Close ends what runs in the background, such as the renewal of a token.
+func (r *REST) Close() { r.entry.close() }
+
 type compiler struct {
-	options  Options
-	settings template.Settings
-	rest     *REST
-	secrets  []string
+	options    Options
+	settings   template.Settings
+	rest       *REST
+	secrets    []string
+	dialect    string
+	miss, fail *Condition
+	firstOnly  bool
+	// access is how requests may name what the CRM gave for credentials:
+	// "token.", "login." or "".
+	access string
+	taken  []string
+	// isOpen is set when a setting that must be known is not, yet.
+	isOpen bool
 }
 
 var nameForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
@@ -92,18 +115,38 @@ func (c *compiler) compile(d Definition) (err error) {
 	if r.profile.URL, err = c.baseURL(d.URL); err != nil {
 		return mistake.In("url", err)
 	}
-	if r.headers, err = c.params("header", d.Headers, template.Header, c.scope()); err != nil {
+	if r.api, err = c.apiURL(d.API); err != nil {
+		return mistake.In("api", err)
+	}
+	if r.headers, err = c.params("header", d.Headers, template.Header, template.Dialect{}, c.scope()); err != nil {
 		return err
+	}
+	if err := c.auth(d.Auth); err != nil {
+		return mistake.In("auth", err)
 	}
 	if r.spellings, err = parseSpellings(d.Spellings); err != nil {
 		return mistake.In("spellings", err)
 	}
-	if r.searchURL, err = c.optional(d.SearchURL, template.URL, c.scope()); err != nil {
+	if r.searchURL, err = optional(d.SearchURL, template.URL, template.Dialect{}, c.scope()); err != nil {
 		return mistake.In("search_url", err)
 	}
-	if r.createURL, err = c.optional(d.CreateURL, template.URL, c.scope()); err != nil {
+	if r.createURL, err = optional(d.CreateURL, template.URL, template.Dialect{}, c.scope()); err != nil {
 		return mistake.In("create_url", err)
 	}
+	return c.shared(d)
+}
+
+// shared compiles the lookups with what they have in common.
+func (c *compiler) shared(d Definition) error {
+	if _, err := parseDialect(d.Dialect); err != nil {
+		return mistake.In("dialect", err)
+	}
+	for option, shared := range map[string]*Condition{"miss": d.Miss, "fail": d.Fail} {
+		if _, err := compileCondition(shared); err != nil {
+			return mistake.In(option, err)
+		}
+	}
+	c.dialect, c.miss, c.fail, c.firstOnly = d.Dialect, d.Miss, d.Fail, d.FirstOnly
 	return c.lookups(d.Lookups)
 }
 
@@ -111,29 +154,49 @@ func (c *compiler) compile(d Definition) (err error) {
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // baseURL resolves and checks where the CRM lives.
-func (c *compiler) baseURL(text string) (string, error) {
-	if text == "" {
+func (c *compiler) baseURL(written string) (string, error) {
+	if written == "" {
 		return "", errors.New("missing; write where the CRM lives, for example https://crm.example.com")
 	}
-	compiled, err := template.Compile(text, template.Header, template.NewScope[values](c.settings))
+	return c.address(written, template.NewScope[values](c.settings))
+}
+
+// apiURL resolves and checks where the CRM's API is, if it says so itself.
+func (c *compiler) apiURL(written string) (string, error) {
+	if written == "" {
+		return c.rest.profile.URL, nil
+	}
+	return c.address(written, c.addressScope())
+}
+
+// address resolves a base address.
+func (c *compiler) address(written string, scope *template.Scope[values]) (string, error) {
+	compiled, err := template.Compile(written, template.Header, scope)
 	if err != nil {
 		return "", err
 	}
 	if !compiled.IsKnown() {
+		c.isOpen = true
 		return "https://crm.invalid", nil
 	}
 	resolved, err := compiled.Render(values{})
 	if err != nil {
 		return "", err
 	}
+	return checkBase(resolved, written)
+}
+
+// checkBase checks an address below which requests are made. Of what is wrong
+// with it, it repeats only the text that was written.
+func checkBase(resolved, written string) (string, error) {
 	parsed, err := url.Parse(strings.TrimSpace(resolved))
 	switch {
 	case err != nil, parsed.Hostname() == "", parsed.Scheme != "http" && parsed.Scheme != "https":
-		return "", fmt.Errorf("%q is not where a CRM lives; write https://host, for example https://crm.example.com", text)
+		return "", fmt.Errorf("%q is not where a CRM lives; write https://host, for example https://crm.example.com", written)
 	case parsed.User != nil:
-		return "", errors.New("holds a user name or password; write them as a header, from {env.*} or {file.*}")
+		return "", errors.New("holds a user name or password; write them as auth basic, from {env.*} or {file.*}")
 	case parsed.RawQuery != "" || parsed.ForceQuery || parsed.Fragment != "":
-		return "", fmt.Errorf("%q has a query or fragment; parameters of a request are written as query in its lookup", text)
+		return "", fmt.Errorf("%q has a query or fragment; parameters of a request are written as query in its lookup", written)
 	}
 	return strings.TrimRight(parsed.String(), "/"), nil
 }
@@ -153,14 +216,14 @@ func parseSpellings(names []string) ([]phone.Spelling, error) {
 	return spellings, nil
 }
 
-func (c *compiler) optional(text string, place template.Place, scope *template.Scope[values]) (*template.Template[values], error) {
-	if text == "" {
+func optional(written string, place template.Place, dialect template.Dialect, scope *template.Scope[values]) (*text, error) {
+	if written == "" {
 		return nil, nil
 	}
-	return template.Compile(text, place, scope)
+	return template.CompileIn(written, place, dialect, scope)
 }
 
-func (c *compiler) params(option string, list []Param, place template.Place, scope *template.Scope[values]) ([]param, error) {
+func (c *compiler) params(option string, list []Param, place template.Place, dialect template.Dialect, scope *template.Scope[values]) ([]param, error) {
 	var compiled []param
 	for _, p := range list {
 		if p.Name == "" {
@@ -169,7 +232,7 @@ func (c *compiler) params(option string, list []Param, place template.Place, sco
 		if place == template.Header && !httpguts.ValidHeaderFieldName(p.Name) {
 			return nil, mistake.In(option+" "+p.Name, fmt.Errorf("%q is not the name of a header field", p.Name))
 		}
-		value, err := template.Compile(p.Value, place, scope)
+		value, err := template.CompileIn(p.Value, place, dialect, scope)
 		if err != nil {
 			return nil, mistake.In(option+" "+p.Name, err)
 		}

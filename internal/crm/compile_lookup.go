@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/http"
+	"regexp"
 	"slices"
 
 	"github.com/screenpop/caddy-screenpop/internal/expression"
@@ -15,18 +15,12 @@ import (
 // lookup is a compiled [Lookup].
 type lookup struct {
 	kind           string
-	method         string
-	path           *template.Template[values]
-	query          []param
-	form           []param
-	json           *template.Template[values]
-	headers        []param
-	filter         *template.Template[values]
-	join           string
-	eachSpelling   bool
-	records        string
-	miss, fail     condition
-	detail         *template.Template[values]
+	first          *search
+	otherwise      *search
+	sample         *search
+	detail         *detail
+	follows        []follow
+	recordKind     template.Fallback[values]
 	id, name       template.Fallback[values]
 	company, email template.Fallback[values]
 	url            template.Fallback[values]
@@ -35,9 +29,32 @@ type lookup struct {
 	fields         []field
 }
 
+// detail is a compiled [Detail].
+type detail struct {
+	*ask
+
+	records    string
+	miss, fail condition
+}
+
+// follow is a compiled [Follow].
+type follow struct {
+	*ask
+
+	name       string
+	miss, fail condition
+}
+
+// field is a compiled [Field].
 type field struct {
 	name  string
-	value template.Fallback[values]
+	value []fieldText
+}
+
+// fieldText is one text of a field. An address counts only when it is complete.
+type fieldText struct {
+	text      *text
+	isAddress bool
 }
 
 // condition is a compiled [Condition]; the zero one never holds.
@@ -71,11 +88,11 @@ func (c *compiler) lookups(list []Lookup) error {
 }
 
 func (c *compiler) lookup(d Lookup) (*lookup, error) {
-	l := &lookup{kind: d.Kind, method: cmp.Or(d.Method, http.MethodGet), unverified: d.Unverified}
+	l := &lookup{kind: d.Kind, unverified: d.Unverified}
 	if err := checkIdentifier("kind of record", d.Kind); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(Lookup, *lookup) error{c.request, c.answer, c.mapping} {
+	for _, step := range []func(Lookup, *lookup) error{c.searches, c.details, c.mapping} {
 		if err := step(d, l); err != nil {
 			return nil, err
 		}
@@ -83,111 +100,118 @@ func (c *compiler) lookup(d Lookup) (*lookup, error) {
 	return l, nil
 }
 
-// request compiles what is asked.
-func (c *compiler) request(d Lookup, l *lookup) (err error) {
-	if err := checkMethod(d, l.method); err != nil {
+// searches compiles what is asked for first, what else, and as a sample.
+func (c *compiler) searches(d Lookup, l *lookup) (err error) {
+	if l.first, err = c.search(d.Search); err != nil {
 		return err
 	}
-	if d.Filter != nil {
-		if l.filter, err = template.Compile(d.Filter.Fragment, template.Expression, c.requestScope(false)); err != nil {
-			return mistake.In("filter", err)
+	if err := checkVaries(l.first.mayVary(), l.first.method); err != nil {
+		return err
+	}
+	if d.Otherwise != nil {
+		if l.otherwise, err = c.search(inherited(*d.Otherwise, d.Search)); err != nil {
+			return mistake.In("otherwise", err)
 		}
-		l.join = d.Filter.Join
+		if err := checkVaries(l.otherwise.mayVary(), l.otherwise.method); err != nil {
+			return mistake.In("otherwise", err)
+		}
+		if c.firstOnly {
+			l.otherwise = nil
+		}
 	}
-	scope := c.requestScope(d.Filter != nil)
-	if l.path, err = template.Compile(d.Path, template.Path, scope); err != nil {
-		return mistake.In(l.method, err)
-	}
-	if l.query, err = c.params("query", d.Query, template.Value, scope); err != nil {
-		return err
-	}
-	if l.form, err = c.params("form", d.Form, template.Value, scope); err != nil {
-		return err
-	}
-	if l.headers, err = c.params("header", d.Headers, template.Header, scope); err != nil {
-		return err
-	}
-	if l.json, err = c.optional(d.JSON, template.JSON, scope); err != nil {
-		return mistake.In("json", err)
-	}
-	l.eachSpelling = l.uses("number")
-	if err := l.checkFilter(); err != nil {
-		return err
-	}
-	if !l.varies() {
-		return mistake.In(l.method, errors.New("asks the same for every caller; put the number into the request, for example: query phone {number}"))
+	if d.Sample != nil {
+		if l.sample, err = c.search(inherited(*d.Sample, d.Search)); err != nil {
+			return mistake.In("sample", err)
+		}
+		if l.sample.varies() {
+			return mistake.In("sample", errors.New("can't depend on a call: it lists records whatever their numbers"))
+		}
 	}
 	return nil
 }
 
-func checkMethod(d Lookup, method string) error {
-	switch {
-	case d.Path == "":
-		return mistake.In("GET", errors.New("missing; write GET or POST and the path to ask, for example GET /contacts"))
-	case method != http.MethodGet && method != http.MethodPost:
-		return mistake.In(method, fmt.Errorf("the method %q is not one of GET, POST", method))
-	case method == http.MethodGet && (d.JSON != "" || len(d.Form) > 0):
-		return mistake.In("GET", errors.New("a GET has no body; write POST, or query instead of json and form"))
-	case d.JSON != "" && len(d.Form) > 0:
-		return mistake.In("json", errors.New("a request has json or form, not both"))
-	}
-	return nil
-}
-
-// checkFilter makes sure that a filter is used, and not together with a
-// request for each spelling.
-func (l *lookup) checkFilter() error {
-	switch {
-	case l.filter == nil:
+func checkVaries(varies bool, method string) error {
+	if varies {
 		return nil
-	case !l.filter.Uses("number"):
-		return mistake.In("filter", errors.New("lacks {number}; write for example: filter \"phone eq '{number}'\" \" or \""))
-	case l.eachSpelling:
-		return mistake.In("filter", errors.New("joins all spellings into one request, so the request itself can't have {number}"))
-	case !l.uses("filter"):
-		return mistake.In("filter", errors.New("is not used; write {filter} where it belongs, for example: query filter {filter}"))
 	}
-	return nil
+	return mistake.In(method, errors.New("asks the same for every caller; put the number into the request, for example: query phone {number}"))
 }
 
-// varies reports whether the request depends on the call.
-func (l *lookup) varies() bool {
-	return l.any((*template.Template[values]).Varies)
+// inherited fills what a further search leaves out in from the first.
+func inherited(d, first Search) Search {
+	if d.Headers == nil {
+		d.Headers = first.Headers
+	}
+	d.Records = cmp.Or(d.Records, first.Records)
+	d.Dialect = cmp.Or(d.Dialect, first.Dialect)
+	d.Miss = cmp.Or(d.Miss, first.Miss)
+	d.Fail = cmp.Or(d.Fail, first.Fail)
+	return d
 }
 
-// uses reports whether any text of the request has a placeholder.
-func (l *lookup) uses(name string) bool {
-	return l.any(func(t *template.Template[values]) bool { return t.Uses(name) })
-}
-
-// any reports whether something holds for a text of the request.
-func (l *lookup) any(holds func(*template.Template[values]) bool) bool {
-	for _, list := range [][]param{l.query, l.form, l.headers} {
-		for _, p := range list {
-			if holds(p.value) {
-				return true
-			}
+// details compiles what is asked for about one record.
+func (c *compiler) details(d Lookup, l *lookup) (err error) {
+	if d.Detail != nil {
+		if l.detail, err = c.detail(d); err != nil {
+			return mistake.In("detail", err)
 		}
 	}
-	return holds(l.path) || l.json != nil && holds(l.json)
-}
-
-// answer compiles how the answer is read.
-func (c *compiler) answer(d Lookup, l *lookup) (err error) {
-	l.records = cmp.Or(d.Records, "@this")
-	if err := CheckPath(l.records); err != nil {
-		return mistake.In("records", err)
-	}
-	if l.miss, err = compileCondition(d.Miss); err != nil {
-		return mistake.In("miss", err)
-	}
-	if l.fail, err = compileCondition(d.Fail); err != nil {
-		return mistake.In("fail", err)
-	}
-	if l.detail, err = c.optional(d.Detail, template.Path, c.recordScope()); err != nil {
-		return mistake.In("detail", err)
+	for _, definition := range d.Follows {
+		compiled, err := c.follow(definition, cmp.Or(d.Dialect, c.dialect), l.follows)
+		if err != nil {
+			return mistake.In("follow "+definition.Name, err)
+		}
+		l.follows = append(l.follows, compiled)
 	}
 	return nil
+}
+
+func (c *compiler) detail(d Lookup) (compiled *detail, err error) {
+	dialect, err := parseDialect(cmp.Or(d.Dialect, c.dialect))
+	if err != nil {
+		return nil, mistake.In("dialect", err)
+	}
+	compiled = &detail{records: cmp.Or(d.Detail.Records, "@this")}
+	if err := CheckPath(compiled.records); err != nil {
+		return nil, mistake.In("records", err)
+	}
+	request := d.Detail.Ask
+	if request.Headers == nil {
+		request.Headers = d.Headers
+	}
+	if compiled.ask, err = c.ask(request, dialect, c.aboutScope(searchPlaceholders{filter: d.Filter != nil, each: len(d.Each) > 0})); err != nil {
+		return nil, err
+	}
+	if compiled.miss, err = c.condition("miss", d.Miss, c.miss); err != nil {
+		return nil, err
+	}
+	compiled.fail, err = c.condition("fail", d.Fail, c.fail)
+	return compiled, err
+}
+
+func (c *compiler) follow(d Follow, language string, before []follow) (compiled follow, err error) {
+	if err := checkIdentifier("name", d.Name); err != nil {
+		return follow{}, err
+	}
+	if slices.ContainsFunc(before, func(f follow) bool { return f.name == d.Name }) {
+		return follow{}, errors.New("is there twice; give each a name of its own")
+	}
+	compiled.name = d.Name
+	dialect, err := parseDialect(language)
+	if err != nil {
+		return follow{}, err
+	}
+	if compiled.ask, err = c.ask(d.Ask, dialect, c.aboutScope(searchPlaceholders{})); err != nil {
+		return follow{}, err
+	}
+	if !compiled.any(func(t *text) bool { return t.UsesAny("record.", "contact.") }) {
+		return follow{}, mistake.In(compiled.method, errors.New("asks the same for every record; write what the record knows of it, for example {record.company_id}"))
+	}
+	if compiled.miss, err = c.condition("miss", d.Miss, c.miss); err != nil {
+		return follow{}, err
+	}
+	compiled.fail, err = c.condition("fail", d.Fail, c.fail)
+	return compiled, err
 }
 
 func compileCondition(d *Condition) (condition, error) {
@@ -212,7 +236,7 @@ func (c *compiler) mapping(d Lookup, l *lookup) (err error) {
 		return mistake.In("phones", errors.New("missing; list every number that a record has, for example phones {record.phone} {record.mobile}: "+
 			"a record that can't be checked may be a stranger's (write phones unverified to trust the CRM's search)"))
 	}
-	scope := c.recordScope()
+	scope := c.mappingScope(l.follows)
 	for _, part := range []struct {
 		option   string
 		texts    []string
@@ -220,6 +244,7 @@ func (c *compiler) mapping(d Lookup, l *lookup) (err error) {
 		place    template.Place
 		into     *template.Fallback[values]
 	}{
+		{"kind", d.RecordKind, "", template.Text, &l.recordKind},
 		{"id", d.ID, "{record.id}", template.Text, &l.id},
 		{"name", d.RecordName, "{record.name}", template.Text, &l.name},
 		{"company", d.Company, "", template.Text, &l.company},
@@ -245,14 +270,31 @@ func (c *compiler) mapping(d Lookup, l *lookup) (err error) {
 		if err := checkField(f.Name); err != nil {
 			return mistake.In("field "+f.Name, err)
 		}
-		value, err := template.CompileFallback(f.Value, template.Text, scope)
+		compiled, err := compileField(f, scope)
 		if err != nil {
 			return mistake.In("field "+f.Name, err)
 		}
-		l.fields = append(l.fields, field{f.Name, value})
+		l.fields = append(l.fields, compiled)
 	}
 	return nil
 }
+
+func compileField(f Field, scope *template.Scope[values]) (field, error) {
+	compiled := field{name: f.Name}
+	for _, written := range f.Value {
+		one := fieldText{isAddress: addressForm.MatchString(written)}
+		place := map[bool]template.Place{false: template.Text, true: template.URL}[one.isAddress]
+		var err error
+		if one.text, err = template.Compile(written, place, scope); err != nil {
+			return field{}, err
+		}
+		compiled.value = append(compiled.value, one)
+	}
+	return compiled, nil
+}
+
+// addressForm is how the address of a page begins.
+var addressForm = regexp.MustCompile(`^(\{crm\.url\}|https?://)`)
 
 func checkField(name string) error {
 	if slices.Contains(fixedFields, name) || name == "count" {

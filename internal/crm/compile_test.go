@@ -30,7 +30,7 @@ func TestMistakesSayWhereTheyAreAndWhatWouldBeRight(t *testing.T) {
 		"no host":         {func(d *Definition, _ *Lookup) { d.URL = "https:///api" }, []string{"url"}, []string{"is not where a CRM lives"}},
 		"a port only":     {func(d *Definition, _ *Lookup) { d.URL = "https://:8443" }, []string{"url"}, []string{"is not where a CRM lives"}},
 		"no url at all":   {func(d *Definition, _ *Lookup) { d.URL = "https://a b/%zz" }, []string{"url"}, []string{"is not where a CRM lives"}},
-		"a user name":     {func(d *Definition, _ *Lookup) { d.URL = "https://bob:hunter22@crm.example.com" }, []string{"url"}, []string{"user name or password", "header"}},
+		"a user name":     {func(d *Definition, _ *Lookup) { d.URL = "https://bob:hunter22@crm.example.com" }, []string{"url"}, []string{"user name or password", "auth basic"}},
 		"a query":         {func(d *Definition, _ *Lookup) { d.URL = "https://crm.example.com/api?key=1" }, []string{"url"}, []string{"has a query or fragment"}},
 		"an empty query":  {func(d *Definition, _ *Lookup) { d.URL = "https://crm.example.com/api?" }, []string{"url"}, []string{"has a query or fragment"}},
 		"a fragment":      {func(d *Definition, _ *Lookup) { d.URL = "https://crm.example.com/#api" }, []string{"url"}, []string{"has a query or fragment"}},
@@ -65,7 +65,7 @@ func TestMistakesSayWhereTheyAreAndWhatWouldBeRight(t *testing.T) {
 		"another method":      {func(_ *Definition, l *Lookup) { l.Method = "PUT" }, inLookup("PUT"), []string{`"PUT" is not one of GET, POST`}},
 		"a GET with JSON":     {func(_ *Definition, l *Lookup) { l.JSON = "{}" }, inLookup("GET"), []string{"a GET has no body", "write POST"}},
 		"a GET with a form":   {func(_ *Definition, l *Lookup) { l.Form = []Param{{"a", "b"}} }, inLookup("GET"), []string{"a GET has no body"}},
-		"JSON and a form":     {func(_ *Definition, l *Lookup) { l.Method, l.JSON, l.Form = http.MethodPost, "{}", []Param{{"a", "b"}} }, inLookup("json"), []string{"json or form, not both"}},
+		"JSON and a form":     {func(_ *Definition, l *Lookup) { l.Method, l.JSON, l.Form = http.MethodPost, "{}", []Param{{"a", "b"}} }, inLookup("POST"), []string{"one of json, xml and form, not several"}},
 		"no JSON":             {func(_ *Definition, l *Lookup) { l.Method, l.JSON = http.MethodPost, `{"q": +{number.e164}}` }, inLookup("json"), []string{"is not valid JSON", "needs quotes"}},
 		"JSON left open":      {func(_ *Definition, l *Lookup) { l.Method, l.JSON = http.MethodPost, `{"q": "{number}` }, inLookup("json"), []string{"is not valid JSON"}},
 		"a query placeholder": {func(_ *Definition, l *Lookup) { l.Query = []Param{{"q", "{numbr}"}} }, inLookup("query q"), []string{"unknown placeholder {numbr}", "did you mean {number}?"}},
@@ -105,8 +105,8 @@ func TestMistakesSayWhereTheyAreAndWhatWouldBeRight(t *testing.T) {
 		"no CEL":             {func(_ *Definition, l *Lookup) { l.Fail = &Condition{Expression: "body.success ="} }, inLookup("fail"), []string{"is not a CEL expression over status and body"}},
 		"no such variable":   {func(_ *Definition, l *Lookup) { l.Miss = &Condition{Expression: "answer.total == 0"} }, inLookup("miss"), []string{"is not a CEL expression", "answer"}},
 		"no condition":       {func(_ *Definition, l *Lookup) { l.Miss = &Condition{Expression: `"none"`} }, inLookup("miss"), []string{"gives a string, not true or false"}},
-		"a detail":           {func(_ *Definition, l *Lookup) { l.Detail = "contacts/{record.id}" }, inLookup("detail"), []string{"is not a path"}},
-		"a detail's path":    {func(_ *Definition, l *Lookup) { l.Detail = "/contacts/{record.@nothing}" }, inLookup("detail"), []string{"unknown modifier @nothing"}},
+		"a detail":           {func(_ *Definition, l *Lookup) { l.Detail = &Detail{Ask: Ask{Path: "contacts/{record.id}"}} }, inLookup("detail", "GET"), []string{"is not a path"}},
+		"a detail's path":    {func(_ *Definition, l *Lookup) { l.Detail = &Detail{Ask: Ask{Path: "/contacts/{record.@nothing}"}} }, inLookup("detail", "GET"), []string{"unknown modifier @nothing"}},
 		"no phones":          {func(_ *Definition, l *Lookup) { l.Phones = nil }, inLookup("phones"), []string{"missing; ", "phones {record.phone} {record.mobile}", "phones unverified"}},
 		"phones misspelled":  {func(_ *Definition, l *Lookup) { l.Phones = []string{"unverifed"} }, inLookup("phones"), []string{`"unverifed" has no {record.*}`}},
 		"phones of the call": {func(_ *Definition, l *Lookup) { l.Phones = []string{"{record.phone}", "{number.e164}"} }, inLookup("phones"), []string{"unknown placeholder {number.e164}; there are {record.*}"}},
@@ -200,7 +200,7 @@ func TestSettingsThatAreNotKnownYetCompile(t *testing.T) {
 		l.Path = "{env.PREFIX}/contacts"
 		l.JSON = `{"key": "{file./run/key}", "limit": {env.LIMIT}}`
 		l.URL = []string{"{env.PUBLIC_URL}/contacts/{record.id}"}
-		l.Detail = "{env.PREFIX}/contacts/{record.id}"
+		l.Detail = &Detail{Ask: Ask{Path: "{env.PREFIX}/contacts/{record.id}"}}
 	})
 	d.Headers = []Param{{"Authorization", "Token {env.TOKEN}"}}
 	d.SearchURL = "{env.PUBLIC_URL}/search?q={number.e164}"

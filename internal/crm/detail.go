@@ -2,15 +2,18 @@ package crm
 
 import (
 	"context"
+	"errors"
 	"sync"
+
+	"github.com/tidwall/gjson"
 )
 
 // doubt is a record whose numbers in the list are not the caller's. The CRM
 // may have found it by one that the list does not show.
 type doubt struct {
 	values values
-	// record is where it belongs if it is the caller's after all.
-	record **Record
+	// place is where it belongs if it is the caller's after all.
+	place *kept
 }
 
 // maxDetails bounds the requests that one answer can cause. A search that
@@ -27,7 +30,7 @@ func (r *REST) settle(ctx context.Context, l *lookup, doubtful []doubt, result *
 	steps := make([]Request, len(doubtful))
 	var running sync.WaitGroup
 	for i, d := range doubtful {
-		running.Go(func() { *d.record, steps[i] = r.askDetail(ctx, l, d.values) })
+		running.Go(func() { *d.place, steps[i] = r.askDetail(ctx, l, d.values) })
 	}
 	running.Wait()
 	for _, step := range steps {
@@ -38,26 +41,52 @@ func (r *REST) settle(ctx context.Context, l *lookup, doubtful []doubt, result *
 	result.Requests = append(result.Requests, steps...)
 }
 
-func (r *REST) askDetail(ctx context.Context, l *lookup, v values) (confirmed *Record, step Request) {
+func (r *REST) askDetail(ctx context.Context, l *lookup, v values) (confirmed kept, step Request) {
 	step = Request{Lookup: l.kind, Asked: "detail"}
 	defer func() {
 		if recovered := recover(); recovered != nil {
-			confirmed, step.Err = nil, r.panicked(l, recovered)
+			confirmed, step.Err = kept{}, r.panicked(l, recovered)
 		}
 	}()
-	exchange, err := r.detail(ctx, l, v)
-	step.Status, step.Took = exchange.status, exchange.took
+	x, err := r.perform(ctx, l.detail.ask, v)
+	step.Status, step.Took = x.status, x.took
+	if err == nil {
+		late := examine(ctx, func() { v.detail, err = l.detail.read(x) })
+		err = errors.Join(err, late)
+	}
 	if err != nil {
 		step.Err = r.explain(l.kind, err)
-		return nil, step
+		return kept{}, step
 	}
 	step.Returned = 1
-	v.detail = exchange.body
 	record := r.record(l, v)
 	if !v.query.Matches(record.Phones) {
 		step.Dropped = 1
-		return nil, step
+		r.witness.Load().drop(record)
+		return kept{}, step
 	}
 	step.Kept = 1
-	return &record, step
+	return kept{&record, v}, step
+}
+
+// read takes the record out of an answer; "" if it was deleted since the
+// search.
+func (d *detail) read(x *exchange) (string, error) {
+	if d.miss.meansNothing(x) {
+		return "", nil
+	}
+	if err := x.check(d.fail); err != nil {
+		return "", err
+	}
+	found := gjson.Get(x.body, d.records)
+	if list := found.Array(); found.IsArray() && len(list) > 0 {
+		found = list[0]
+	}
+	if !found.IsObject() {
+		if d.miss.holds(x) || found.Exists() {
+			return "", nil
+		}
+		return "", failf("the answer has nothing at %q (records of detail)", d.records)
+	}
+	return found.Raw, nil
 }

@@ -10,7 +10,7 @@ import (
 
 // withDetail is a lookup whose list shows only a record's first number.
 func withDetail(l *Lookup) {
-	l.Detail = "/contacts/{record.id}"
+	l.Detail = &Detail{Ask: Ask{Path: "/contacts/{record.id}"}}
 	l.Company = []string{"{record.company}"}
 	l.Phones = []string{"{record.phone}", "{record.phones.#.number}"}
 }
@@ -35,7 +35,7 @@ func TestASecondNumberIsFoundInTheDetail(t *testing.T) {
 	crm := serve(t, listAndDetails(`[{"id":"7","name":"Camille","company":"Cuisines Moreau","phone":"0199000001"}]`, map[string]http.HandlerFunc{
 		"7": answering(200, `{"id":"7","name":"Camille Moreau","company":null,"phone":"0199000001","phones":[{"number":"0199000001"},{"number":"04 27 46 63 47"}]}`),
 	}))
-	result := search(t, contacts(crm.URL, withDetail))
+	result := searched(t, contacts(crm.URL, withDetail))
 
 	record := found(t, result)
 	if record.Name != "Camille Moreau" || record.Company != "Cuisines Moreau" {
@@ -57,7 +57,7 @@ func TestTheDetailIsAskedForWithTheSameHeaders(t *testing.T) {
 	crm := serve(t, listAndDetails(`[{"id":"7","phone":"0199000001"}]`, map[string]http.HandlerFunc{"7": answering(200, `{"phone":"0427466347"}`)}))
 	d := contacts(crm.URL, withDetail, func(l *Lookup) { l.Headers = []Param{{"X-Scope", "contacts"}} })
 	d.Headers = []Param{{"X-Api-Key", "key"}}
-	found(t, search(t, d))
+	found(t, searched(t, d))
 	for _, request := range crm.asked() {
 		if request.header.Get("X-Api-Key") != "key" || request.header.Get("X-Scope") != "contacts" || request.header.Get("Accept") != "application/json" {
 			t.Errorf("%s had %v", request.target, request.header)
@@ -67,7 +67,7 @@ func TestTheDetailIsAskedForWithTheSameHeaders(t *testing.T) {
 
 func TestARecordThatTheListConfirmsNeedsNoDetail(t *testing.T) {
 	crm := serve(t, listAndDetails(callers, nil))
-	found(t, search(t, contacts(crm.URL, withDetail)))
+	found(t, searched(t, contacts(crm.URL, withDetail)))
 	crm.only(t)
 }
 
@@ -75,7 +75,7 @@ func TestAStrangerInTheDetailIsDropped(t *testing.T) {
 	crm := serve(t, listAndDetails(`[{"id":"7","phone":"0199000001"}]`, map[string]http.HandlerFunc{
 		"7": answering(200, `{"id":"7","phones":[{"number":"0199000001"},{"number":"0199000002"}]}`),
 	}))
-	result := search(t, contacts(crm.URL, withDetail))
+	result := searched(t, contacts(crm.URL, withDetail))
 	if len(result.Records) != 0 || result.Err != nil || len(result.Requests) != 2 || result.Requests[1].Kept != 0 {
 		t.Errorf("result = %+v", result)
 	}
@@ -93,7 +93,7 @@ func TestADetailThatFailsIsNotNotFound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			crm := serve(t, listAndDetails(`[`+rosa+`,{"id":"7","phone":"0199000001"}]`, map[string]http.HandlerFunc{"7": test.detail}))
-			result := search(t, contacts(crm.URL, withDetail, func(l *Lookup) {
+			result := searched(t, contacts(crm.URL, withDetail, func(l *Lookup) {
 				l.Fail = &Condition{Expression: "body.success == false"}
 			}))
 			hears(t, failure(t, result), "crm legacy: lookup contact: ", test.want)
@@ -120,13 +120,13 @@ func TestTooManyStrangersAreNoSearchByNumber(t *testing.T) {
 
 	list, details := strangers(maxDetails)
 	crm := serve(t, listAndDetails(list, details))
-	if result := search(t, contacts(crm.URL, withDetail)); result.Err != nil || len(crm.asked()) != 1+maxDetails {
+	if result := searched(t, contacts(crm.URL, withDetail)); result.Err != nil || len(crm.asked()) != 1+maxDetails {
 		t.Errorf("%d strangers: %d requests, err = %v", maxDetails, len(crm.asked()), result.Err)
 	}
 
 	list, details = strangers(maxDetails + 1)
 	crm = serve(t, listAndDetails(list, details))
-	result := search(t, contacts(crm.URL, withDetail))
+	result := searched(t, contacts(crm.URL, withDetail))
 	hears(t, failure(t, result), "11 records without the caller's number", "make the search stricter")
 	if requests := len(crm.asked()); requests > 1+maxDetails {
 		t.Errorf("%d requests", requests)
@@ -147,14 +147,14 @@ func TestAnIDCannotLeadTheDetailElsewhere(t *testing.T) {
 			}
 			answering(200, `{"phone":"0427466347"}`)(w, r)
 		})
-		found(t, search(t, contacts(crm.URL, withDetail)))
+		found(t, searched(t, contacts(crm.URL, withDetail)))
 		if targets := crm.targets(); targets[1] != want {
 			t.Errorf("id %q: asked %q, want %q", id, targets[1], want)
 		}
 	}
 	for _, id := range []string{"..", "."} {
 		crm := serve(t, answering(200, `[{"id":"`+id+`","phone":"0199000001"}]`))
-		hears(t, failure(t, search(t, contacts(crm.URL, withDetail))), "not asked: detail: ")
+		hears(t, failure(t, searched(t, contacts(crm.URL, withDetail))), "not asked: path: ")
 		crm.only(t)
 	}
 }
@@ -163,7 +163,7 @@ func TestRecordsKeepTheCRMsOrderWhicheverAnswerConfirmsThem(t *testing.T) {
 	crm := serve(t, listAndDetails(`[{"id":"1","phone":"0199000001"},{"id":"2","phone":"0427466347"},{"id":"3","phone":"0199000003"},{"id":"4","phone":"0427466347"}]`,
 		map[string]http.HandlerFunc{"1": answering(200, `{"phones":[{"number":"0427466347"}]}`), "3": answering(200, `{}`)}))
 	var ids []string
-	for _, record := range search(t, contacts(crm.URL, withDetail)).Records {
+	for _, record := range searched(t, contacts(crm.URL, withDetail)).Records {
 		ids = append(ids, record.ID)
 	}
 	if want := []string{"1", "2", "4"}; !slices.Equal(ids, want) {
@@ -173,7 +173,7 @@ func TestRecordsKeepTheCRMsOrderWhicheverAnswerConfirmsThem(t *testing.T) {
 
 func TestARecordWithoutAnIDHasNoDetail(t *testing.T) {
 	crm := serve(t, listAndDetails(`[{"phone":"0199000001"}]`, nil))
-	if result := search(t, contacts(crm.URL, withDetail)); len(result.Records) != 0 || result.Err != nil {
+	if result := searched(t, contacts(crm.URL, withDetail)); len(result.Records) != 0 || result.Err != nil {
 		t.Errorf("result = %+v", result)
 	}
 	crm.only(t)
@@ -182,7 +182,7 @@ func TestARecordWithoutAnIDHasNoDetail(t *testing.T) {
 func TestARecordDeletedSinceTheSearchIsDropped(t *testing.T) {
 	crm := serve(t, listAndDetails(`[{"id":"7","phone":"0199000001"}]`, nil))
 	missing := func(l *Lookup) { l.Miss = &Condition{Status: []int{404}} }
-	if result := search(t, contacts(crm.URL, withDetail, missing)); len(result.Records) != 0 || result.Err != nil {
+	if result := searched(t, contacts(crm.URL, withDetail, missing)); len(result.Records) != 0 || result.Err != nil {
 		t.Errorf("result = %+v", result)
 	}
 }

@@ -143,20 +143,24 @@ func espocrm(address string) Definition {
 		{"lead", "Lead", "{record.accountName}"},
 	} {
 		d.Lookups = append(d.Lookups, Lookup{
-			Kind:   entity.kind,
-			Method: http.MethodGet,
-			Path:   "/api/v1/" + entity.name,
-			Query: []Param{
-				{"where[0][type]", "in"},
-				{"where[0][attribute]", "phoneNumberNumeric"},
-				{"where[0][value][]", "{number.digits}"},
-				{"where[0][value][]", "{number.national}"},
-				{"where[0][value][]", "{number.idd}"},
-				{"select", "id,name,accountName,emailAddress,phoneNumber"},
-				{"maxSize", "20"},
+			Kind: entity.kind,
+			Search: Search{
+				Ask: Ask{
+					Method: http.MethodGet,
+					Path:   "/api/v1/" + entity.name,
+					Query: []Param{
+						{"where[0][type]", "in"},
+						{"where[0][attribute]", "phoneNumberNumeric"},
+						{"where[0][value][]", "{number.digits}"},
+						{"where[0][value][]", "{number.national}"},
+						{"where[0][value][]", "{number.idd}"},
+						{"select", "id,name,accountName,emailAddress,phoneNumber"},
+						{"maxSize", "20"},
+					},
+				},
+				Records: "list",
 			},
-			Records:    "list",
-			Detail:     "/api/v1/" + entity.name + "/{record.id}",
+			Detail:     &Detail{Ask: Ask{Path: "/api/v1/" + entity.name + "/{record.id}"}},
 			ID:         []string{"{record.id}"},
 			RecordName: []string{"{record.name}"},
 			Company:    []string{entity.company},
@@ -180,7 +184,7 @@ func written(d Definition) []string {
 		for _, q := range l.Query {
 			lines = append(lines, "query "+q.Name+" "+q.Value)
 		}
-		lines = append(lines, "records "+l.Records, "detail "+l.Detail)
+		lines = append(lines, "records "+l.Records, "detail "+l.Detail.Path)
 		for _, option := range []struct {
 			name  string
 			texts []string

@@ -1,6 +1,7 @@
 package crm
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,11 +10,14 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
+
+	"github.com/screenpop/caddy-screenpop/internal/xmljson"
 )
 
 // maxAnswer is the largest answer that is read, in bytes. A search by number
@@ -30,71 +34,99 @@ type exchange struct {
 	status int
 	took   time.Duration
 	header http.Header
-	body   string
+	// body is the answer as JSON, whatever it was written in.
+	body string
+	// unread is why an answer that should be JSON could not be made so.
+	unread error
+	// decoded is the body for conditions, once one has asked.
+	decoded any
 	// records are the matches in the answer, as raw JSON.
 	records []string
 	// truncated is set when there were more than maxRecords.
 	truncated bool
 }
 
-// list makes a lookup's request and takes the matches out of the answer.
-func (r *REST) list(ctx context.Context, l *lookup, v values) (exchange, error) {
-	if l.filter != nil {
-		filter, err := r.joinFilter(l, v)
+// list makes a search's request and takes the matches out of the answer.
+// Bare ids are records only where one can be asked for by its id.
+func (r *REST) list(ctx context.Context, s *search, v values, bareIDs bool) (*exchange, error) {
+	if s.filter != nil {
+		filter, err := s.joinFilter(v)
 		if err != nil {
-			return exchange{}, &refused{fmt.Errorf("filter: %w", err)}
+			return &exchange{}, &refused{fmt.Errorf("filter: %w", err)}
 		}
 		v.filter = filter
 	}
-	request, err := r.build(l, v)
+	x, err := r.perform(ctx, s.ask, v)
 	if err != nil {
-		return exchange{}, &refused{err}
+		return x, err
 	}
-	e, err := r.send(ctx, request)
-	if err != nil {
-		return e, err
-	}
-	late := examine(ctx, func() { e.records, err = l.read(e) })
+	late := examine(ctx, func() { x.records, err = s.read(x, bareIDs) })
 	if late != nil {
-		return e, late
+		return x, late
 	}
-	if len(e.records) > maxRecords {
-		e.records, e.truncated = e.records[:maxRecords], true
+	if len(x.records) > maxRecords {
+		x.records, x.truncated = x.records[:maxRecords], true
 	}
-	return e, err
+	return x, err
 }
 
-// detail asks for one whole record.
-func (r *REST) detail(ctx context.Context, l *lookup, v values) (exchange, error) {
-	path, err := l.detail.Render(v)
-	if err != nil {
-		return exchange{}, &refused{fmt.Errorf("detail: %w", err)}
+// perform makes a request. When the CRM says that what let it in has ended, it
+// is let in anew and makes the request once more.
+func (r *REST) perform(ctx context.Context, a *ask, v values) (*exchange, error) {
+	for tries := 1; ; tries++ {
+		key, err := r.entry.key(ctx)
+		if err != nil {
+			return &exchange{}, &notLetIn{err}
+		}
+		v.access = key.Answer
+		base, err := r.entry.base(v)
+		if err != nil {
+			return &exchange{}, &refused{err}
+		}
+		x, err := r.attempt(ctx, a, v, base, &r.entry)
+		if err != nil {
+			return x, err
+		}
+		r.entry.watch(x)
+		if r.entry.keeper == nil || !r.entry.isRefused(x) {
+			return x, nil
+		}
+		r.entry.keeper.Refused(key)
+		if tries > 1 {
+			return x, &badStatus{http.StatusUnauthorized, x.reason(), ""}
+		}
 	}
-	request, err := r.newRequest(http.MethodGet, path, nil)
-	if err == nil {
-		err = setHeaders(request, v, r.headers, l.headers)
-	}
-	if err != nil {
-		return exchange{}, &refused{err}
-	}
-	e, err := r.send(ctx, request)
-	if err != nil {
-		return e, err
-	}
-	if slices.Contains(l.miss.statuses, e.status) {
-		e.body = "" // it was deleted since the search
-		return e, nil
-	}
-	return e, e.check(l)
 }
 
-// build makes the request of a lookup.
-func (r *REST) build(l *lookup, v values) (*http.Request, error) {
-	path, err := l.path.Render(v)
+// attempt builds a request and makes it.
+func (r *REST) attempt(ctx context.Context, a *ask, v values, base string, letIn *entry) (*exchange, error) {
+	request, err := r.build(a, v, base)
+	if err == nil && letIn != nil {
+		err = letIn.letIn(request, strings.TrimPrefix(request.URL.EscapedPath(), pathOf(base)), v)
+	}
+	if err != nil {
+		return &exchange{}, &refused{err}
+	}
+	x, err := r.send(ctx, request)
+	r.witness.Load().see(r, cmp.Or(v.lookup, "login"), request, x, err)
+	return x, err
+}
+
+func pathOf(base string) string {
+	parsed, err := url.Parse(base)
+	if err != nil {
+		return ""
+	}
+	return parsed.EscapedPath()
+}
+
+// build makes a request.
+func (r *REST) build(a *ask, v values, base string) (*http.Request, error) {
+	path, err := a.path.Render(v)
 	if err != nil {
 		return nil, fmt.Errorf("path: %w", err)
 	}
-	query, err := encode("query", l.query, v)
+	query, err := encode("query", a.query, v)
 	if err != nil {
 		return nil, err
 	}
@@ -105,40 +137,41 @@ func (r *REST) build(l *lookup, v values) (*http.Request, error) {
 		}
 		path += separator + query
 	}
-	body, mediaType, err := l.body(v)
+	body, mediaType, err := a.body(v)
 	if err != nil {
 		return nil, err
 	}
-	request, err := r.newRequest(l.method, path, body)
+	request, err := http.NewRequest(a.method, base+path, body) //nolint:noctx // send adds it
 	if err != nil {
-		return nil, err
+		return nil, errors.New("the address of the request could not be built") // the cause repeats the address
+	}
+	request.Header.Set("User-Agent", "caddy-screenpop")
+	request.Header.Set("Accept", "application/json")
+	if a.xml != nil {
+		request.Header.Set("Accept", "text/xml, application/xml, application/soap+xml")
 	}
 	if mediaType != "" {
 		request.Header.Set("Content-Type", mediaType)
 	}
-	return request, setHeaders(request, v, r.headers, l.headers)
+	return request, setHeaders(request, v, r.headers, a.headers)
 }
 
-func (r *REST) newRequest(method, path string, body io.Reader) (*http.Request, error) {
-	request, err := http.NewRequest(method, r.profile.URL+path, body) //nolint:noctx // send adds it
-	if err != nil {
-		return nil, errors.New("the address of the request could not be built") // the cause repeats the address
-	}
-	request.Header.Set("Accept", "application/json")
-	request.Header.Set("User-Agent", "caddy-screenpop")
-	return request, nil
-}
-
-func (l *lookup) body(v values) (io.Reader, string, error) {
+func (a *ask) body(v values) (io.Reader, string, error) {
 	switch {
-	case l.json != nil:
-		document, err := l.json.Render(v)
+	case a.json != nil:
+		document, err := a.json.Render(v)
 		if err != nil {
 			return nil, "", fmt.Errorf("json: %w", err)
 		}
 		return strings.NewReader(document), "application/json", nil
-	case len(l.form) > 0:
-		form, err := encode("form", l.form, v)
+	case a.xml != nil:
+		document, err := a.xml.Render(v)
+		if err != nil {
+			return nil, "", fmt.Errorf("xml: %w", err)
+		}
+		return strings.NewReader(document), "text/xml; charset=utf-8", nil
+	case len(a.form) > 0:
+		form, err := encode("form", a.form, v)
 		return strings.NewReader(form), "application/x-www-form-urlencoded", err
 	default:
 		return nil, "", nil
@@ -185,28 +218,31 @@ func setHeaders(request *http.Request, v values, lists ...[]param) error {
 }
 
 // send makes the exchange within the timeout and reads the whole answer.
-func (r *REST) send(ctx context.Context, request *http.Request) (e exchange, err error) {
-	e.crm = r
+func (r *REST) send(ctx context.Context, request *http.Request) (x *exchange, err error) {
+	x = &exchange{crm: r}
 	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout, &tooSlow{r.timeout})
 	defer cancel()
 	started := time.Now()
-	defer func() { e.took = time.Since(started) }()
+	defer func() { x.took = time.Since(started) }()
 
 	response, err := r.client.Do(request.WithContext(ctx))
 	if err != nil {
-		return e, ended(ctx, err)
+		return x, ended(ctx, err)
 	}
 	defer response.Body.Close()
-	e.status, e.header = response.StatusCode, response.Header
+	x.status, x.header = response.StatusCode, response.Header
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if err != nil {
-		return e, ended(ctx, fmt.Errorf("the answer broke off: %w", err))
+		return x, ended(ctx, fmt.Errorf("the answer broke off: %w", err))
 	}
 	if len(body) > maxAnswer {
-		return e, failf("the answer is larger than %d MiB; make the search stricter or set a limit", maxAnswer>>20)
+		return x, failf("the answer is larger than %d MiB; make the search stricter or set a limit", maxAnswer>>20)
 	}
-	e.body = strings.TrimPrefix(string(body), "\ufeff") // some servers write a byte order mark
-	return e, nil
+	x.body = strings.TrimPrefix(string(body), "\ufeff") // some servers write a byte order mark
+	if xmljson.IsXML(response.Header.Get("Content-Type"), x.body) {
+		err = examine(ctx, func() { x.body, x.unread = xmljson.Convert(x.body) })
+	}
+	return x, err
 }
 
 // ended says why a request ended: its own timeout and the call's deadline are
@@ -219,45 +255,47 @@ func ended(ctx context.Context, err error) error {
 }
 
 // read takes the matches out of an answer.
-func (l *lookup) read(e exchange) ([]string, error) {
-	if slices.Contains(l.miss.statuses, e.status) {
+func (s *search) read(x *exchange, bareIDs bool) ([]string, error) {
+	if s.miss.meansNothing(x) {
 		return nil, nil
 	}
-	if err := e.check(l); err != nil {
+	if err := x.check(s.fail); err != nil {
 		return nil, err
 	}
-	if l.miss.holds(e) {
+	if s.miss.holds(x) {
 		return nil, nil
 	}
-	return matches(gjson.Get(e.body, l.records), l.records)
+	return matches(gjson.Get(x.body, s.records), s.records, bareIDs)
 }
 
 // check tells an answer from a failure.
-func (e exchange) check(l *lookup) error {
+func (x *exchange) check(fail condition) error {
 	switch {
-	case slices.Contains(l.fail.statuses, e.status), e.status < 200 || e.status > 299:
-		return &badStatus{e.status, e.reason(), e.target()}
-	case nesting(e.body) > maxNesting:
+	case slices.Contains(fail.statuses, x.status), x.status < 200 || x.status > 299:
+		return &badStatus{x.status, x.reason(), x.target()}
+	case x.unread != nil:
+		return failf("the answer is XML that can't be read (%s)", x.crm.hide(x.unread.Error()))
+	case nesting(x.body) > maxNesting:
 		return failf("the answer is nested deeper than %d levels", maxNesting)
-	case !gjson.Valid(e.body):
-		return failf("the answer is %s; is the url right?", e.mediaType())
-	case l.fail.holds(e):
-		return failf("the answer says that it failed (%s)%s", l.fail.expression, behind(": ", e.reason()))
+	case !gjson.Valid(x.body):
+		return failf("the answer is %s; is the url right?", x.mediaType())
+	case fail.holds(x):
+		return failf("the answer says that it failed (%s)%s", fail.expression, behind(": ", x.reason()))
 	}
 	return nil
 }
 
 // mediaType says what an answer that is not JSON is instead.
-func (e exchange) mediaType() string {
-	switch mediaType, _, err := mime.ParseMediaType(e.header.Get("Content-Type")); {
-	case e.body == "":
+func (x *exchange) mediaType() string {
+	switch mediaType, _, err := mime.ParseMediaType(x.header.Get("Content-Type")); {
+	case x.body == "":
 		return "empty, not JSON"
 	case err != nil:
 		return "of no known type, not JSON"
 	case strings.HasSuffix(mediaType, "json"):
-		return "labelled " + e.crm.hide(mediaType) + " but is not valid JSON"
+		return "labelled " + x.crm.hide(mediaType) + " but is not valid JSON"
 	default:
-		return e.crm.hide(mediaType) + ", not JSON"
+		return x.crm.hide(mediaType) + ", not JSON"
 	}
 }
 
@@ -285,28 +323,40 @@ func nesting(body string) int {
 	return deepest
 }
 
-// holds evaluates a condition's expression.
-func (c condition) holds(e exchange) bool {
+// holds evaluates a condition.
+func (c condition) holds(x *exchange) bool {
+	if slices.Contains(c.statuses, x.status) {
+		return true
+	}
 	if c.expression == nil {
 		return false
 	}
-	var body any
-	if json.Unmarshal([]byte(e.body), &body) != nil {
-		return false
+	if x.decoded == nil {
+		if nesting(x.body) > maxNesting || json.Unmarshal([]byte(x.body), &x.decoded) != nil {
+			return false
+		}
 	}
-	return c.expression.Holds(map[string]any{"status": e.status, "body": body})
+	return c.expression.Holds(map[string]any{"status": x.status, "body": x.decoded})
+}
+
+// meansNothing reports whether a status that is no success means that there is
+// nothing. An expression says so only if it is about the status: one about the
+// body alone is about successes.
+func (c condition) meansNothing(x *exchange) bool {
+	return slices.Contains(c.statuses, x.status) ||
+		x.status > 299 && c.expression != nil && strings.Contains(c.expression.String(), "status") && c.holds(x)
 }
 
 // matches lists the records at the place where they are expected. A place that
 // is not there is no empty list: a CRM that says something else was not asked.
-func matches(found gjson.Result, path string) ([]string, error) {
+func matches(found gjson.Result, path string, bareIDs bool) ([]string, error) {
 	switch {
 	case !found.Exists():
 		return nil, failf("the answer has nothing at %q (records); if that means \"not found\", write it as miss", path)
 	case found.Type == gjson.Null, found.Type == gjson.False:
 		return nil, nil
 	case found.IsArray(), isKeyed(found):
-		return members(found, path)
+		return members(found, path, bareIDs)
 	case found.IsObject() && len(found.Map()) == 0:
 		return nil, nil
 	case found.IsObject():
@@ -331,14 +381,17 @@ func isKeyed(found gjson.Result) bool {
 }
 
 // members lists the objects of a list, at most one more than are looked at.
-func members(found gjson.Result, path string) ([]string, error) {
+func members(found gjson.Result, path string, bareIDs bool) ([]string, error) {
 	var list []string
 	others := false
 	keyed := found.IsObject()
 	found.ForEach(func(key, member gjson.Result) bool {
-		if member.IsObject() {
+		switch {
+		case member.IsObject():
 			list = append(list, identified(member, key, keyed))
-		} else {
+		case bareIDs && isID(member):
+			list = append(list, `{"id":`+member.Raw+`}`)
+		default:
 			others = true
 		}
 		return len(list) <= maxRecords
@@ -348,6 +401,13 @@ func members(found gjson.Result, path string) ([]string, error) {
 	}
 	return list, nil
 }
+
+// isID reports whether a member of a list can be the id of a record.
+func isID(member gjson.Result) bool {
+	return member.Type == gjson.Number || member.Type == gjson.String && idForm.MatchString(member.Str)
+}
+
+var idForm = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
 
 // identified gives a record of a keyed list its key as id, if it has none.
 func identified(record, key gjson.Result, keyed bool) string {

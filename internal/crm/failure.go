@@ -8,9 +8,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
+
+	"github.com/screenpop/caddy-screenpop/internal/credential"
 )
 
 // Failure is why a CRM could not be asked, in words for its administrator. It
@@ -24,6 +27,9 @@ type Failure struct {
 }
 
 func (f *Failure) Error() string {
+	if f.Lookup == "" {
+		return fmt.Sprintf("crm %s: %s", f.CRM, f.Problem)
+	}
 	return fmt.Sprintf("crm %s: lookup %s: %s", f.CRM, f.Lookup, f.Problem)
 }
 
@@ -63,6 +69,14 @@ type refused struct{ err error }
 
 func (r *refused) Error() string { return r.err.Error() }
 
+// notLetIn is a request that was not made because the CRM did not let the
+// program in.
+type notLetIn struct{ err error }
+
+func (n *notLetIn) Error() string { return n.err.Error() }
+
+func (n *notLetIn) Unwrap() error { return n.err }
+
 // badStatus is an answer that is no success.
 type badStatus struct {
 	status         int
@@ -77,14 +91,23 @@ func (r *REST) explain(lookup string, err error) error {
 }
 
 func (r *REST) describe(err error) string {
+	if door, ok := errors.AsType[*notLetIn](err); ok {
+		return "not asked: no session or token: " + r.describe(door.err)
+	}
 	var (
 		known    *problem
 		slow     *tooSlow
 		deadline *DeadlineError
 		value    *refused
 		status   *badStatus
+		rejected *credential.Rejected
+		later    *credential.Later
 	)
 	switch {
+	case errors.As(err, &later):
+		return r.describe(later.Err) + r.hide(strings.TrimPrefix(later.Error(), later.Err.Error()))
+	case errors.As(err, &rejected):
+		return r.hide(rejected.Error())
 	case errors.As(err, &known):
 		return known.text
 	case errors.As(err, &slow):
@@ -161,13 +184,13 @@ func (b *badStatus) describe() string {
 
 // target is a redirect's host, without the path and query, which may repeat the
 // number. A host that is no IP address may do so too.
-func (e exchange) target() string {
-	parsed, err := url.Parse(e.header.Get("Location"))
+func (x *exchange) target() string {
+	parsed, err := url.Parse(x.header.Get("Location"))
 	switch {
 	case err != nil || parsed.Host == "":
 		return ""
 	case net.ParseIP(parsed.Hostname()) == nil:
-		return e.crm.hide(parsed.Scheme + "://" + parsed.Host)
+		return x.crm.hide(parsed.Scheme + "://" + parsed.Host)
 	}
 	return parsed.Scheme + "://" + parsed.Host
 }
@@ -177,22 +200,23 @@ const reasonHeader = "X-Status-Reason"
 
 // reasonPaths are where APIs commonly say what was wrong.
 var reasonPaths = []string{
-	"error.message", "error_description", "message", "error", "errors.0.detail", "errors.0.title", "errors.0.message",
-	"errors.0", "detail", "title", "0.message",
+	"error.data.message", "error.message", "error_description", "error_message", "message", "error", "error.1.0", "error.0",
+	"errors.0.detail", "errors.0.title", "errors.0.message", "errors.detail", "errors.title", "errors.0", "detail", "title",
+	"0.message", "exception", "exc_type", "1",
 }
 
 // reason is what the CRM itself says was wrong, if it says so, fit for a log.
-func (e exchange) reason() string { return e.crm.hide(e.statedReason()) }
+func (x *exchange) reason() string { return x.crm.hide(x.statedReason()) }
 
-func (e exchange) statedReason() string {
-	if reason := e.header.Get(reasonHeader); reason != "" {
+func (x *exchange) statedReason() string {
+	if reason := x.header.Get(reasonHeader); reason != "" {
 		return reason
 	}
-	if nesting(e.body) > maxNesting || !gjson.Valid(e.body) {
+	if nesting(x.body) > maxNesting || !gjson.Valid(x.body) {
 		return ""
 	}
 	for _, path := range reasonPaths {
-		if found := gjson.Get(e.body, path); found.Type == gjson.String && found.String() != "" {
+		if found := gjson.Get(x.body, path); found.Type == gjson.String && found.String() != "" {
 			return found.String()
 		}
 	}

@@ -102,7 +102,7 @@ func TestEveryStatusSaysWhatToMend(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			crm := serve(t, test.answer)
-			result := search(t, contacts(crm.URL))
+			result := searched(t, contacts(crm.URL))
 			text := failure(t, result)
 			hears(t, text, append(test.want, "crm legacy: lookup contact: ")...)
 			leaksNothing(t, text)
@@ -449,7 +449,7 @@ func TestADeadlineThatPassedBeforehandAsksNothing(t *testing.T) {
 func TestAFailureSaysWhichCRMAndLookup(t *testing.T) {
 	crm := serve(t, answering(401, ""))
 	var f *Failure
-	if err := search(t, contacts(crm.URL)).Err; !errors.As(err, &f) {
+	if err := searched(t, contacts(crm.URL)).Err; !errors.As(err, &f) {
 		t.Fatalf("%T is no Failure", err)
 	}
 	if f.CRM != "legacy" || f.Lookup != "contact" || f.Problem == "" || errors.Unwrap(f) != nil {

@@ -187,7 +187,7 @@ func TestALongDatumStaysWhole(t *testing.T) {
 
 func TestTheAgentsTokenNeverReachesACRM(t *testing.T) {
 	crm := serve(t, answering(200, callers))
-	search(t, contacts(crm.URL, func(l *Lookup) {
+	searched(t, contacts(crm.URL, func(l *Lookup) {
 		l.Query = []Param{{"user", "{call.user.*}"}, {"all", "{call.user.@values}"}, {"raw", "{call.user}"}}
 	}))
 	if target := crm.only(t).target; strings.Contains(target, "live-token") {
@@ -201,7 +201,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 		crm := serve(t, answering(status, "", "Location", elsewhere.URL+"/login?phone=%2B33427466347"))
 		d := contacts(crm.URL)
 		d.Headers = []Param{{"Authorization", "Token secret"}, {"X-Api-Key", "secret"}, {"Cookie", "session=secret"}}
-		result := search(t, d)
+		result := searched(t, d)
 		hears(t, failure(t, result), http.StatusText(status), "redirects to "+elsewhere.URL+":", "as url")
 		leaksNothing(t, result.Err.Error())
 	}

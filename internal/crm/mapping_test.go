@@ -12,7 +12,7 @@ func mapped(t *testing.T, members string, change func(*Lookup)) Record {
 	t.Helper()
 	body := `[{"phone":"0427466347"` + members + `}]`
 	crm := serve(t, answering(200, body))
-	return found(t, search(t, contacts(crm.URL, change)))
+	return found(t, searched(t, contacts(crm.URL, change)))
 }
 
 func TestARecordIsMappedAsTheLookupSays(t *testing.T) {
@@ -124,7 +124,7 @@ func TestAPageThatTheRecordNamesItself(t *testing.T) {
 
 func TestThePageBelowTheCRMsOwnAddress(t *testing.T) {
 	crm := serve(t, answering(200, callers))
-	got := found(t, search(t, contacts(crm.URL+"/crm/", func(l *Lookup) { l.URL = []string{"{crm.url}/#Contact/view/{record.id}"} })))
+	got := found(t, searched(t, contacts(crm.URL+"/crm/", func(l *Lookup) { l.URL = []string{"{crm.url}/#Contact/view/{record.id}"} })))
 	if want := crm.URL + "/crm/#Contact/view/7"; got.URL != want {
 		t.Errorf("url = %q, want %q", got.URL, want)
 	}
@@ -169,7 +169,7 @@ func TestADeepRecordIsRead(t *testing.T) {
 // Odoo writes false for a field that has no value.
 func TestFalseIsBlank(t *testing.T) {
 	crm := serve(t, answering(200, `[{"id":7,"name":false,"company":"Moreau","phone":false,"phones":[false,"0427466347"],"vip":true}]`))
-	record := found(t, search(t, contacts(crm.URL, func(l *Lookup) {
+	record := found(t, searched(t, contacts(crm.URL, func(l *Lookup) {
 		l.RecordName = []string{"{record.name}", "{record.company}"}
 		l.Phones = []string{"{record.phone}", "{record.phones}"}
 		l.Fields = []Field{{Name: "vip", Value: []string{"{record.vip}"}}}

@@ -8,6 +8,20 @@ import (
 	"github.com/tidwall/gjson"
 )
 
+func init() {
+	gjson.AddModifier("after", after)
+}
+
+// after is the modifier @after:<text>: what stands behind the last such text,
+// or all of it where there is none. vtiger's ids are 12x34; its pages want 34.
+func after(value, separator string) string {
+	text := gjson.Parse(value).String()
+	if at := strings.LastIndex(text, separator); at >= 0 && separator != "" {
+		text = text[at+len(separator):]
+	}
+	return string(gjson.AppendJSONString(nil, text))
+}
+
 // CheckPath reports what is wrong with a gjson path. gjson itself takes any
 // text and finds nothing.
 func CheckPath(path string) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -89,42 +90,133 @@ func AddNumber[T any](scope *template.Scope[T], number func(T) phone.Number) {
 
 // values are what the placeholders of a definition stand for.
 type values struct {
+	// lookup is the kind of record that is looked for.
+	lookup   string
 	query    Query
 	spelling phone.Spelling
 	filter   string
+	// each is one of the texts of a search's each, and eachOf where it came from.
+	each   string
+	eachOf *text
+	// limit is how many records are wanted.
+	limit int
+	// access is what the CRM gave for credentials, as JSON.
+	access string
+	// signed is the request that is being signed, and what was derived from it.
+	signed *signed
 	// record is one record of an answer, and detail what was asked for it
 	// afterwards.
 	record, detail string
+	// id is the record's, as mapped.
+	id string
+	// follows are the answers of requests about the record, by name.
+	follows map[string]string
+}
+
+// callPlaceholders are those that make a request depend on the call; of a name
+// that ends with a dot, all that begin with it.
+var callPlaceholders = []string{"call.", "number", "number.", "filter"}
+
+// addressScope has what the address of an API can hold.
+func (c *compiler) addressScope() *template.Scope[values] {
+	scope := template.NewScope[values](c.settings)
+	scope.Add("crm.url", template.Placeholder[values]{Kind: template.Address, Get: func(values) string { return c.rest.profile.URL }})
+	return scope
 }
 
 // scope returns the placeholders of every text of a definition.
 func (c *compiler) scope() *template.Scope[values] {
-	scope := template.NewScope[values](c.settings)
+	scope := c.addressScope()
 	AddCall(scope, func(v values) xucmgt.Call { return v.query.Call })
 	AddNumber(scope, func(v values) phone.Number { return v.query.Number })
-	scope.Add("crm.url", template.Placeholder[values]{Kind: template.Address, Get: func(values) string { return c.rest.profile.URL }})
 	scope.Add("crm.name", template.Placeholder[values]{Get: func(values) string { return c.rest.profile.Name }})
 	return scope
 }
 
-// requestScope adds what only a request has.
-func (c *compiler) requestScope(filter bool) *template.Scope[values] {
+// requestScope adds what the CRM gave for credentials. Only requests may hold
+// it: in the address of a page it would be seen.
+func (c *compiler) requestScope() *template.Scope[values] {
 	scope := c.scope()
+	c.addAccess(scope)
+	return scope
+}
+
+// searchPlaceholders are those that not every search has.
+type searchPlaceholders struct{ filter, each bool }
+
+// searchScope adds what only a search has.
+func (c *compiler) searchScope(available searchPlaceholders) *template.Scope[values] {
+	scope := c.requestScope()
 	scope.Add("number", template.Placeholder[values]{
 		Kind: template.Spelled,
 		Get:  func(v values) string { return v.spelling.Of(v.query.Number) },
 	})
-	if filter {
+	scope.Add("limit", template.Placeholder[values]{
+		Get:  func(v values) string { return strconv.Itoa(v.limit) },
+		JSON: func(v values) string { return strconv.Itoa(v.limit) },
+	})
+	if available.filter {
 		scope.Add("filter", template.Placeholder[values]{Kind: template.Composed, Get: func(v values) string { return v.filter }})
+	}
+	if available.each {
+		// Words of the administrator and numbers: they may be anything, as literals are.
+		scope.Add("each", template.Placeholder[values]{Kind: template.Composed, Get: func(v values) string { return v.each }})
 	}
 	return scope
 }
 
-// recordScope adds what only a record of an answer has.
-func (c *compiler) recordScope() *template.Scope[values] {
+// eachScope is for the texts of each: the administrator's own words, and the
+// number.
+func (c *compiler) eachScope() *template.Scope[values] {
+	scope := template.NewScope[values](c.settings)
+	AddNumber(scope, func(v values) phone.Number { return v.query.Number })
+	return scope
+}
+
+// aboutScope is for requests about one record that a search found.
+func (c *compiler) aboutScope(available searchPlaceholders) *template.Scope[values] {
+	scope := c.searchScope(available)
+	addRecord(scope)
+	scope.Add("contact.id", template.Placeholder[values]{Get: func(v values) string { return v.id }})
+	return scope
+}
+
+// mappingScope is for reading a record.
+func (c *compiler) mappingScope(follows []follow) *template.Scope[values] {
 	scope := c.scope()
 	addRecord(scope)
+	var known []string
+	for _, f := range follows {
+		known = append(known, f.name)
+	}
+	scope.AddFamily("follow.", known, func(rest string) (template.Placeholder[values], error) {
+		name, path, _ := strings.Cut(rest, ".")
+		if !slices.Contains(known, name) {
+			return template.Placeholder[values]{}, unknownFollow(name, known)
+		}
+		if err := CheckPath(path); err != nil {
+			return template.Placeholder[values]{}, err
+		}
+		return fromAnswer(func(v values) gjson.Result { return gjson.Get(v.follows[name], path) }), nil
+	})
 	return scope
+}
+
+func unknownFollow(name string, known []string) error {
+	if nearest := template.Nearest(name, known); nearest != "" {
+		return fmt.Errorf("there is no follow %s; did you mean %s?", name, nearest)
+	}
+	return fmt.Errorf("there is no follow %s in this lookup; write follow %s <path>", name, name)
+}
+
+// fromAnswer is a placeholder for what stands somewhere in an answer.
+func fromAnswer(find func(values) gjson.Result) template.Placeholder[values] {
+	return template.Placeholder[values]{
+		Kind: template.Address,
+		Get:  func(v values) string { return said(find(v)) },
+		List: func(v values) []string { return texts(find(v)) },
+		JSON: func(v values) string { return find(v).Raw },
+	}
 }
 
 // phonesScope has nothing but the record: a record is not the caller's because
@@ -140,17 +232,13 @@ func addRecord(scope *template.Scope[values]) {
 		if err := CheckPath(path); err != nil {
 			return template.Placeholder[values]{}, err
 		}
-		return template.Placeholder[values]{
-			Kind: template.Address,
-			Get:  func(v values) string { return text(find(v, path)) },
-			List: func(v values) []string { return texts(find(v, path)) },
-		}, nil
+		return fromAnswer(func(v values) gjson.Result { return find(v, path) }), nil
 	})
 }
 
-// text is what a value says. null and false say nothing: some CRMs write false
+// said is what a value says. null and false say nothing: some CRMs write false
 // for a field that has no value. Nor do lists and objects, as a whole.
-func text(found gjson.Result) string {
+func said(found gjson.Result) string {
 	if found.Type == gjson.False || found.IsObject() || found.IsArray() {
 		return ""
 	}
@@ -169,8 +257,8 @@ func find(v values, path string) gjson.Result {
 
 func texts(found gjson.Result) []string {
 	if !found.IsArray() {
-		if said := text(found); said != "" {
-			return []string{said}
+		if text := said(found); text != "" {
+			return []string{text}
 		}
 		return nil
 	}

@@ -15,7 +15,7 @@ func TestAGetAsksBelowTheURLWithItsParameters(t *testing.T) {
 		l.Query = []Param{{"limit", "10"}, {"q", "{number.national}"}}
 	})
 
-	found(t, search(t, d))
+	found(t, searched(t, d))
 
 	got := crm.only(t)
 	if got.method != http.MethodGet || got.target != "/api/contacts?limit=10&q=0427466347" || got.body != "" {
@@ -33,7 +33,7 @@ func TestQueryParametersKeepOrderAndRepetition(t *testing.T) {
 		{"where[0][value][]", "{number.idd}"},
 		{"a", "a b&c=d+e"},
 	}
-	search(t, contacts(crm.URL, func(l *Lookup) { l.Query = params }))
+	searched(t, contacts(crm.URL, func(l *Lookup) { l.Query = params }))
 
 	want := []pair{
 		{"where[0][type]", "in"},
@@ -54,7 +54,7 @@ func TestQueryParametersKeepOrderAndRepetition(t *testing.T) {
 
 func TestParametersFollowAQueryThatThePathHas(t *testing.T) {
 	crm := serve(t, answering(200, callers))
-	search(t, contacts(crm.URL, func(l *Lookup) { l.Path = "/index.php?module=Contacts" }))
+	searched(t, contacts(crm.URL, func(l *Lookup) { l.Path = "/index.php?module=Contacts" }))
 	if got := crm.only(t).target; got != "/index.php?module=Contacts&q=%2B33427466347" {
 		t.Errorf("target = %s", got)
 	}
@@ -62,7 +62,7 @@ func TestParametersFollowAQueryThatThePathHas(t *testing.T) {
 
 func TestAPostSendsJSON(t *testing.T) {
 	crm := serve(t, answering(200, callers))
-	search(t, contacts(crm.URL, func(l *Lookup) {
+	searched(t, contacts(crm.URL, func(l *Lookup) {
 		l.Method, l.Query = http.MethodPost, nil
 		l.JSON = `{"phone": "{number.e164}", "limit": 5, "agent": {call.user.userId}, "nothing": {call.userData.USR_NONE}}`
 	}))
@@ -78,7 +78,7 @@ func TestAPostSendsJSON(t *testing.T) {
 
 func TestAPostSendsAFormInOrder(t *testing.T) {
 	crm := serve(t, answering(200, callers))
-	search(t, contacts(crm.URL, func(l *Lookup) {
+	searched(t, contacts(crm.URL, func(l *Lookup) {
 		l.Method, l.Query = http.MethodPost, nil
 		l.Form = []Param{{"op", "search"}, {"n[]", "{number.e164}"}, {"n[]", "{number.spaced}"}}
 	}))
@@ -122,7 +122,7 @@ func TestAHeaderCanReplaceWhatIsSentByDefault(t *testing.T) {
 	crm := serve(t, answering(200, callers))
 	d := contacts(crm.URL)
 	d.Headers = []Param{{"accept", "application/vnd.api+json"}, {"User-Agent", "screens"}, {"host", "crm.example.com"}}
-	search(t, d)
+	searched(t, d)
 
 	got := crm.only(t)
 	if accept := got.header.Values("Accept"); len(accept) != 1 || accept[0] != "application/vnd.api+json" {
@@ -137,7 +137,7 @@ func TestARepeatedHeaderKeepsAllItsValues(t *testing.T) {
 	crm := serve(t, answering(200, callers))
 	d := contacts(crm.URL)
 	d.Headers = []Param{{"Prefer", "a"}, {"prefer", "b"}}
-	search(t, d)
+	searched(t, d)
 	if got := crm.only(t).header.Values("Prefer"); !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("Prefer = %q", got)
 	}
@@ -163,7 +163,7 @@ func TestTheNumberIsAskedForInOneSpellingAfterAnotherUntilAMatch(t *testing.T) {
 				// A stranger is no match: the next spelling is asked for.
 				answering(200, `[{"id":"8","phone":"0199000001"}]`)(w, r)
 			})
-			result := search(t, contacts(crm.URL, byNumber))
+			result := searched(t, contacts(crm.URL, byNumber))
 
 			var spellings []string
 			for _, request := range result.Requests {
@@ -187,7 +187,7 @@ func TestEveryRequestTellsItsStory(t *testing.T) {
 		}
 		answering(200, `[{"id":"7","phone":"0427466347"},{"id":"8","phone":"0199000001"}]`)(w, r)
 	})
-	result := search(t, contacts(crm.URL, func(l *Lookup) {
+	result := searched(t, contacts(crm.URL, func(l *Lookup) {
 		l.Query = []Param{{"q", "{number}"}}
 		l.Miss = &Condition{Status: []int{404}}
 	}))
@@ -205,7 +205,7 @@ func TestEveryRequestTellsItsStory(t *testing.T) {
 
 func TestAFailureEndsTheSpellings(t *testing.T) {
 	crm := serve(t, answering(500, ""))
-	result := search(t, contacts(crm.URL, func(l *Lookup) { l.Query = []Param{{"q", "{number}"}} }))
+	result := searched(t, contacts(crm.URL, func(l *Lookup) { l.Query = []Param{{"q", "{number}"}} }))
 	if len(crm.asked()) != 1 || result.Err == nil {
 		t.Errorf("asked %q, err = %v", crm.targets(), result.Err)
 	}
@@ -216,7 +216,7 @@ func TestSpellingsThatGiveTheSameTextAreAskedForOnce(t *testing.T) {
 	d := contacts(crm.URL, func(l *Lookup) { l.Query = []Param{{"q", "{number}"}} })
 	// nsn, last9 and last10 are all 427466347; the mask is for other numbers.
 	d.Spellings = []string{"nsn", "last9", "## ##", "last10", "last7"}
-	search(t, d)
+	searched(t, d)
 	if want := []string{"/contacts?q=427466347", "/contacts?q=7466347"}; !slices.Equal(crm.targets(), want) {
 		t.Errorf("asked %q, want %q", crm.targets(), want)
 	}
@@ -235,7 +235,7 @@ func TestANumberWithoutAnySpellingIsNotAskedForAndNotCalledUnknown(t *testing.T)
 			crm := serve(t, answering(200, `[{"id":"8"}]`))
 			d := contacts(crm.URL, use)
 			d.Spellings = []string{"## ##"}
-			result := search(t, d)
+			result := searched(t, d)
 			hears(t, failure(t, result), "not asked", "spellings")
 			if len(crm.asked()) != 0 || len(result.Records) != 0 {
 				t.Errorf("asked %q, found %+v", crm.targets(), result.Records)
@@ -249,7 +249,7 @@ func TestANumberWithoutAnySpellingIsNotAskedForAndNotCalledUnknown(t *testing.T)
 
 func TestTheFilterJoinsAllSpellingsIntoOneRequest(t *testing.T) {
 	crm := serve(t, answering(200, callers))
-	result := search(t, contacts(crm.URL, func(l *Lookup) {
+	result := searched(t, contacts(crm.URL, func(l *Lookup) {
 		l.Filter = &Filter{"phone eq '{number}'", " or "}
 		l.Query = []Param{{"filter", "({filter}) and active"}}
 	}))
@@ -284,7 +284,7 @@ func TestTheFilterWithinJSON(t *testing.T) {
 				l.Filter = &Filter{test.fragment, test.join}
 			})
 			d.Spellings = []string{"e164", "national"}
-			found(t, search(t, d))
+			found(t, searched(t, d))
 			if got := crm.only(t).body; got != test.want || !json.Valid([]byte(got)) {
 				t.Errorf("body = %s\nwant   %s", got, test.want)
 			}
@@ -339,7 +339,7 @@ func TestOneLookupsFailureDoesNotHideAnothersRecord(t *testing.T) {
 	})
 	d := contacts(crm.URL)
 	d.Lookups = append(d.Lookups, contactLookup(func(l *Lookup) { l.Kind, l.Path = "lead", "/leads" }))
-	result := search(t, d)
+	result := searched(t, d)
 	hears(t, failure(t, result), "crm legacy: lookup lead: 403 Forbidden")
 	if got := ids(result); !slices.Equal(got, []string{"7"}) {
 		t.Errorf("found %q", got)

@@ -3,10 +3,12 @@ package crm
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/screenpop/caddy-screenpop/internal/phone"
+	"github.com/screenpop/caddy-screenpop/internal/template"
 )
 
 // Profile returns which CRM this is.
@@ -26,52 +28,153 @@ func (r *REST) Links(query Query) Links {
 }
 
 // Search runs all lookups in parallel and returns what they found, in their
-// configured order.
+// configured order. Only when none of them finds anybody, their second searches
+// are made: those are slow.
 func (r *REST) Search(ctx context.Context, query Query) Result {
-	results := make([]Result, len(r.lookups))
-	var running sync.WaitGroup
+	runs := make([]*run, len(r.lookups))
 	for i, l := range r.lookups {
-		running.Go(func() { results[i] = r.search(ctx, l, query) })
+		runs[i] = &run{lookup: l}
 	}
-	running.Wait()
+	r.together(runs, func(one *run) { r.search(ctx, one, one.lookup.first, query) })
+	if !slices.ContainsFunc(runs, func(one *run) bool { return len(one.kept) > 0 }) {
+		r.together(runs, func(one *run) {
+			if one.lookup.otherwise != nil && one.result.Err == nil {
+				r.search(ctx, one, one.lookup.otherwise, query)
+			}
+		})
+	}
+	r.together(runs, func(one *run) { r.finish(ctx, one) })
 
 	var all Result
 	var failures []error
-	for _, result := range results {
-		all.Records = append(all.Records, result.Records...)
-		all.Requests = append(all.Requests, result.Requests...)
-		if result.Err != nil {
-			failures = append(failures, result.Err)
+	for _, one := range runs {
+		all.Records = append(all.Records, one.result.Records...)
+		all.Requests = append(all.Requests, one.result.Requests...)
+		if one.result.Err != nil {
+			failures = append(failures, one.result.Err)
 		}
 	}
 	all.Err = errors.Join(failures...)
 	return all
 }
 
-// search runs one lookup: one request, or one for each spelling until one
-// answers with a match.
-func (r *REST) search(ctx context.Context, l *lookup, query Query) (result Result) {
-	defer func() {
-		if recovered := recover(); recovered != nil {
-			result = Result{Err: r.panicked(l, recovered)}
-		}
-	}()
-	attempts := r.attempts(l, query)
-	if len(attempts) == 0 {
-		return r.unwritable(l)
-	}
-	for _, attempt := range attempts {
-		found := r.ask(ctx, l, attempt, &result)
-		if len(found) > 0 || result.Err != nil {
-			result.Records = found
-			break
-		}
-	}
-	return result
+// run is one lookup for one query.
+type run struct {
+	lookup *lookup
+	result Result
+	// kept are the records so far; asked is set once a request could be made.
+	kept  []kept
+	asked bool
 }
 
-// panicked is the error for a defect of the program or one of its libraries
-// that an answer brought to light. It must not end the server.
+// together does a step of all lookups at the same time. A panic is a defect of
+// the program or one of its libraries that an answer brought to light: it must
+// not end the server.
+func (r *REST) together(runs []*run, step func(*run)) {
+	var running sync.WaitGroup
+	for _, one := range runs {
+		running.Go(func() {
+			defer func() {
+				if recovered := recover(); recovered != nil {
+					one.kept, one.result.Err = nil, r.panicked(one.lookup, recovered)
+				}
+			}()
+			step(one)
+		})
+	}
+	running.Wait()
+}
+
+// search makes one of a lookup's searches.
+func (r *REST) search(ctx context.Context, one *run, s *search, query Query) {
+	found, asked := r.find(ctx, one.lookup, s, values{query: query, lookup: one.lookup.kind}, &one.result)
+	one.kept, one.asked = found, one.asked || asked
+}
+
+// finish asks for what the records need besides.
+func (r *REST) finish(ctx context.Context, one *run) {
+	if !one.asked && one.result.Err == nil {
+		one.result = r.unwritable(one.lookup)
+	}
+	r.follow(ctx, one.lookup, one.kept, &one.result)
+	for _, k := range one.kept {
+		one.result.Records = append(one.result.Records, *k.record)
+	}
+}
+
+// kept is a record that is the caller's, with what it was read from.
+type kept struct {
+	record *Record
+	values values
+}
+
+// find makes a search: one request, or one for each spelling until one answers
+// with a match; for each of the search's texts at the same time. It reports
+// whether anything could be asked.
+func (r *REST) find(ctx context.Context, l *lookup, s *search, v values, result *Result) (all []kept, asked bool) {
+	branches := s.branches(v)
+	results := make([]Result, len(branches))
+	found := make([][]kept, len(branches))
+	wasAsked := make([]bool, len(branches))
+	var running sync.WaitGroup
+	for i, branch := range branches {
+		running.Go(func() {
+			defer func() {
+				if recovered := recover(); recovered != nil {
+					found[i], results[i].Err = nil, r.panicked(l, recovered)
+				}
+			}()
+			found[i], wasAsked[i] = r.tryAll(ctx, l, s, branch, &results[i])
+		})
+	}
+	running.Wait()
+	for i := range branches {
+		result.Requests = append(result.Requests, results[i].Requests...)
+		result.Err = errors.Join(result.Err, results[i].Err)
+		asked = asked || wasAsked[i]
+		for _, k := range found[i] {
+			if !slices.ContainsFunc(all, func(other kept) bool { return other.record.Same(*k.record) }) {
+				all = append(all, k)
+			}
+		}
+	}
+	return all, asked
+}
+
+// branches are the values for each of a search's texts. A text that the number
+// can't fill is left out, and two that are the same are one.
+func (s *search) branches(v values) []values {
+	if len(s.each) == 0 {
+		return []values{v}
+	}
+	seen := map[string]bool{}
+	var branches []values
+	for _, one := range s.each {
+		branch := v
+		branch.each, _ = one.Render(v) // settings and numbers are never refused
+		branch.eachOf = one
+		if one.IsComplete(v) && !seen[branch.each] {
+			seen[branch.each] = true
+			branches = append(branches, branch)
+		}
+	}
+	return branches
+}
+
+// tryAll makes the requests of one branch in turn, until one finds somebody.
+func (r *REST) tryAll(ctx context.Context, l *lookup, s *search, v values, result *Result) (found []kept, asked bool) {
+	attempts := s.attempts(v)
+	for _, attempt := range attempts {
+		attempt.name(l, s)
+		found := r.ask(ctx, l, s, attempt, result)
+		if len(found) > 0 || result.Err != nil {
+			return found, true
+		}
+	}
+	return nil, len(attempts) > 0
+}
+
+// panicked is the error for a panic.
 func (r *REST) panicked(l *lookup, recovered any) error {
 	return r.explain(l.kind, failf("the program failed at the answer (%T); please report it with the lookup's definition", recovered))
 }
@@ -79,50 +182,60 @@ func (r *REST) panicked(l *lookup, recovered any) error {
 // unwritable is the result for a number that none of the spellings can write:
 // nothing was asked, which is not "not found".
 func (r *REST) unwritable(l *lookup) Result {
-	err := r.explain(l.kind, failf("not asked: the number can't be written in any of the spellings (%s); add one that every number has, for example e164", r.spellingNames()))
+	err := r.explain(l.kind, failf("not asked: the number can't be written in any of the spellings (%s); add one that every number has, for example e164", l.first.spellingNames()))
 	return Result{Requests: []Request{{Lookup: l.kind, Err: err}}, Err: err}
 }
 
-func (r *REST) spellingNames() string {
+func (s *search) spellingNames() string {
 	var names []string
-	for _, spelling := range r.spellings {
+	for _, spelling := range s.spellings {
 		names = append(names, spelling.String())
 	}
 	return strings.Join(names, ", ")
 }
 
-// attempt is one request of a lookup.
+// attempt is one request of a search.
 type attempt struct {
 	values values
 	asked  string
 }
 
-// attempts plans the requests of a lookup. Two spellings that are the same
+// name adds to how an attempt asks which search and which text it is for.
+func (a *attempt) name(l *lookup, s *search) {
+	words := []string{a.asked}
+	if a.values.eachOf != nil {
+		words = []string{a.values.eachOf.String(), a.asked}
+	}
+	if s == l.otherwise {
+		words = append([]string{"otherwise"}, words...)
+	}
+	a.asked = strings.Join(slices.DeleteFunc(words, func(word string) bool { return word == "" }), " ")
+}
+
+// attempts plans the requests of a search. Two spellings that are the same
 // text are asked for once, and one that a number doesn't have, never.
-func (r *REST) attempts(l *lookup, query Query) []attempt {
-	base := values{query: query}
+func (s *search) attempts(v values) []attempt {
 	switch {
-	case l.eachSpelling:
+	case s.eachSpelling:
 		var list []attempt
-		for _, spelling := range r.spellingsOf(query.Number) {
-			v := base
+		for _, spelling := range s.spellingsOf(v.query.Number) {
 			v.spelling = spelling
 			list = append(list, attempt{v, spelling.String()})
 		}
 		return list
-	case l.filter != nil && len(r.spellingsOf(query.Number)) == 0:
+	case s.filter != nil && len(s.spellingsOf(v.query.Number)) == 0:
 		return nil // an empty filter would ask for everybody
-	case l.filter != nil:
-		return []attempt{{base, "filter"}}
+	case s.filter != nil:
+		return []attempt{{v, "filter"}}
 	default:
-		return []attempt{{base, ""}}
+		return []attempt{{v, ""}}
 	}
 }
 
-func (r *REST) spellingsOf(number phone.Number) []phone.Spelling {
+func (s *search) spellingsOf(number phone.Number) []phone.Spelling {
 	seen := map[string]bool{"": true}
 	var distinct []phone.Spelling
-	for _, spelling := range r.spellings {
+	for _, spelling := range s.spellings {
 		if text := spelling.Of(number); !seen[text] {
 			seen[text] = true
 			distinct = append(distinct, spelling)
@@ -132,16 +245,16 @@ func (r *REST) spellingsOf(number phone.Number) []phone.Spelling {
 }
 
 // joinFilter renders a filter's fragment for every spelling.
-func (r *REST) joinFilter(l *lookup, v values) (string, error) {
+func (s *search) joinFilter(v values) (string, error) {
 	var joined strings.Builder
-	for i, spelling := range r.spellingsOf(v.query.Number) {
+	for i, spelling := range s.spellingsOf(v.query.Number) {
 		v.spelling = spelling
-		fragment, err := l.filter.Render(v)
+		fragment, err := s.filter.Render(v)
 		if err != nil {
 			return "", err
 		}
 		if i > 0 {
-			joined.WriteString(l.join)
+			joined.WriteString(s.join)
 		}
 		joined.WriteString(fragment)
 	}
@@ -150,10 +263,10 @@ func (r *REST) joinFilter(l *lookup, v values) (string, error) {
 
 // ask makes one request and keeps the records that are the caller's. What
 // happened is added to the result's story.
-func (r *REST) ask(ctx context.Context, l *lookup, a attempt, result *Result) []Record {
+func (r *REST) ask(ctx context.Context, l *lookup, s *search, a attempt, result *Result) []kept {
 	step := Request{Lookup: l.kind, Asked: a.asked}
-	exchange, err := r.list(ctx, l, a.values)
-	step.Status, step.Took, step.Returned = exchange.status, exchange.took, len(exchange.records)
+	x, err := r.list(ctx, s, a.values, l.detail != nil)
+	step.Status, step.Took, step.Returned = x.status, x.took, len(x.records)
 	if err != nil {
 		step.Err = r.explain(l.kind, err)
 		result.Err = step.Err
@@ -162,20 +275,22 @@ func (r *REST) ask(ctx context.Context, l *lookup, a attempt, result *Result) []
 	}
 
 	// The CRM's order stays: a record that its detail confirms keeps its place.
-	records := make([]*Record, len(exchange.records))
+	records := make([]kept, len(x.records))
 	var doubtful []doubt
-	for i, raw := range exchange.records {
+	for i, raw := range x.records {
 		v := a.values
 		v.record = raw
 		err := examine(ctx, func() {
 			switch record := r.record(l, v); {
 			case l.unverified || v.query.Matches(record.Phones):
-				records[i] = &record
+				records[i] = kept{&record, v}
 				step.Kept++
 			case l.detail != nil && record.ID != "":
+				v.id = record.ID
 				doubtful = append(doubtful, doubt{v, &records[i]})
 			default:
 				step.Dropped++
+				r.witness.Load().drop(record)
 			}
 		})
 		if err != nil {
@@ -183,29 +298,19 @@ func (r *REST) ask(ctx context.Context, l *lookup, a attempt, result *Result) []
 			break
 		}
 	}
-	if exchange.truncated {
+	if x.truncated {
 		result.Err = r.explain(l.kind, failf("the answer has more than %d records, and only those were looked at; make the search stricter", maxRecords))
 	}
 	result.Requests = append(result.Requests, step)
 	r.settle(ctx, l, doubtful, result)
-	return present(records)
-}
-
-func present(records []*Record) []Record {
-	var list []Record
-	for _, record := range records {
-		if record != nil {
-			list = append(list, *record)
-		}
-	}
-	return list
+	return slices.DeleteFunc(records, func(k kept) bool { return k.record == nil })
 }
 
 // record maps what the CRM returned. What can't be mapped stays blank.
 func (r *REST) record(l *lookup, v values) Record {
 	record := Record{
 		CRM:        r.profile.Name,
-		Kind:       l.kind,
+		Kind:       l.kindOf(v),
 		ID:         first(l.id.Render(v)),
 		Name:       first(l.name.Render(v)),
 		Company:    first(l.company.Render(v)),
@@ -223,9 +328,18 @@ func (r *REST) record(l *lookup, v values) Record {
 		if record.Fields == nil {
 			record.Fields = make(map[string]string, len(l.fields))
 		}
-		record.Fields[f.name] = first(f.value.Render(v))
+		record.Fields[f.name] = f.of(v)
 	}
 	return record
+}
+
+// kindOf is the kind of a record: the lookup's, unless the record says another.
+func (l *lookup) kindOf(v values) string {
+	said := strings.ToLower(first(l.recordKind.Render(v)))
+	if !nameForm.MatchString(said) {
+		return l.kind
+	}
+	return said
 }
 
 // maxPhones bounds the work on one option of one record.
@@ -233,12 +347,28 @@ const maxPhones = 50
 
 // page is the record's page: the first address all of whose parts the record
 // has. https://crm.example.com/contacts/ without an id is another page.
-func (l *lookup) page(v values) string {
-	for _, address := range l.url {
+func (l *lookup) page(v values) string { return page(l.url, v) }
+
+func page(addresses template.Fallback[values], v values) string {
+	for _, address := range addresses {
 		if address.IsComplete(v) {
 			if page, err := address.Render(v); err == nil && page != "" {
 				return page
 			}
+		}
+	}
+	return ""
+}
+
+// of reads a field.
+func (f field) of(v values) string {
+	for _, one := range f.value {
+		said := first(one.text.Render(v))
+		if one.isAddress {
+			said = page(template.Fallback[values]{one.text}, v)
+		}
+		if strings.TrimSpace(said) != "" {
+			return said
 		}
 	}
 	return ""

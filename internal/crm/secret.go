@@ -6,6 +6,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
+
+	"github.com/tidwall/gjson"
 
 	"github.com/screenpop/caddy-screenpop/internal/phone"
 	"github.com/screenpop/caddy-screenpop/internal/template"
@@ -16,19 +19,64 @@ import (
 func (c *compiler) remembered(settings template.Settings) template.Settings {
 	noting := template.Settings{}
 	for prefix, load := range settings {
-		noting[prefix] = nil
-		if load == nil {
+		noting[prefix] = load
+		if load == nil || prefix == settingPrefix {
 			continue
 		}
 		noting[prefix] = func(name string) (string, error) {
 			value, err := load(name)
-			if err == nil && len(value) >= minSecret && !slices.Contains(c.secrets, value) {
-				c.secrets = append(c.secrets, value)
+			if err == nil {
+				c.secret(value)
 			}
 			return value, err
 		}
 	}
 	return noting
+}
+
+// settingPrefix is that of choices that are no secrets.
+const settingPrefix = "setting."
+
+// secret notes a text that may not appear in messages.
+func (c *compiler) secret(value string) {
+	if len(value) >= minSecret && !slices.Contains(c.secrets, value) {
+		c.secrets = append(c.secrets, value)
+	}
+}
+
+// secrets are what must not appear in messages: those of the configuration,
+// and the tokens that the CRM gave for them.
+type secrets struct {
+	fixed  *strings.Replacer
+	tokens atomic.Pointer[strings.Replacer]
+}
+
+func (s *secrets) fix(list []string) { s.fixed = hideAll(list) }
+
+// give notes what the CRM gave: every text in a token answer.
+func (s *secrets) give(answer string) {
+	var list []string
+	for _, said := range texts(gjson.Parse(answer).Get("@values|@flatten")) {
+		if len(said) >= minToken {
+			list = append(list, said)
+		}
+	}
+	s.tokens.Store(hideAll(list))
+}
+
+// minToken is the length from which a value in a token answer is hidden:
+// "Bearer" and "3600" are no secrets.
+const minToken = 8
+
+// hide replaces them.
+func (s *secrets) hide(text string) string {
+	if s.fixed != nil {
+		text = s.fixed.Replace(text)
+	}
+	if tokens := s.tokens.Load(); tokens != nil {
+		text = tokens.Replace(text)
+	}
+	return text
 }
 
 // minSecret is the length from which a setting is hidden in messages: below
@@ -63,7 +111,7 @@ const maxReason = 300
 // hide makes a text that a CRM had a part in fit for a log: one line, no
 // credential, no telephone number.
 func (r *REST) hide(text string) string {
-	text = phone.MaskText(r.secrets.Replace(template.OneLine(text)))
+	text = phone.MaskText(r.secrets.hide(template.OneLine(text)))
 	if runes := []rune(text); len(runes) > maxReason {
 		text = string(runes[:maxReason]) + "..."
 	}

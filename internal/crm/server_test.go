@@ -143,8 +143,7 @@ const callers = `[{"id":"7","name":"Camille Moreau","phone":"04 27 46 63 47"}]`
 func contactLookup(changes ...func(*Lookup)) Lookup {
 	l := Lookup{
 		Kind:   "contact",
-		Path:   "/contacts",
-		Query:  []Param{{"q", "{number.e164}"}},
+		Search: Search{Ask: Ask{Path: "/contacts", Query: []Param{{"q", "{number.e164}"}}}},
 		Phones: []string{"{record.phone}"},
 	}
 	for _, change := range changes {
@@ -215,8 +214,8 @@ func callWith(t testing.TB, caller string, data map[string]string) xucmgt.Call {
 	return call
 }
 
-// search compiles a definition and asks it who the usual caller is.
-func search(t testing.TB, d Definition) Result {
+// searched compiles a definition and asks it who the usual caller is.
+func searched(t testing.TB, d Definition) Result {
 	t.Helper()
 	return compiled(t, d, Options{}).Search(t.Context(), question(t, callersNumber))
 }

@@ -210,3 +210,6 @@ func isCompanyOf(company, person crm.Record) bool {
 	return company.Kind != person.Kind && company.Name != "" && company.Name != person.Name &&
 		company.Name == person.Company && (company.Company == "" || company.Company == company.Name)
 }
+
+// Connectors returns the CRMs, in order of preference.
+func (e *Engine) Connectors() []crm.Connector { return e.connectors }

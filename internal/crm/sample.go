@@ -1,0 +1,61 @@
+package crm
+
+import "context"
+
+// Sampled are some records of one lookup, whatever their numbers.
+type Sampled struct {
+	// Kind is the lookup's.
+	Kind string
+	// Records have all that the mapping reads, and all their numbers.
+	Records []Record
+	// Err is why they could not be had.
+	Err error
+}
+
+// Sample lists some records of each lookup that says how (sample): at most
+// limit of each.
+func (r *REST) Sample(ctx context.Context, limit int) []Sampled {
+	var all []Sampled
+	for _, l := range r.lookups {
+		if l.sample == nil {
+			continue
+		}
+		sampled := Sampled{Kind: l.kind}
+		sampled.Records, sampled.Err = r.sample(ctx, l, limit)
+		all = append(all, sampled)
+	}
+	return all
+}
+
+func (r *REST) sample(ctx context.Context, l *lookup, limit int) ([]Record, error) {
+	v := values{limit: limit, lookup: l.kind}
+	x, err := r.list(ctx, l.sample, v, l.detail != nil)
+	if err != nil {
+		return nil, r.explain(l.kind, err)
+	}
+	var records []Record
+	for _, raw := range x.records[:min(limit, len(x.records))] {
+		v.record, v.detail = raw, ""
+		record := r.record(l, v)
+		if l.detail != nil && record.ID != "" {
+			if record, err = r.sampleDetail(ctx, l, v, record); err != nil {
+				return records, r.explain(l.kind, err)
+			}
+		}
+		records = append(records, record)
+	}
+	return records, nil
+}
+
+// sampleDetail asks for the numbers that the list does not show.
+func (r *REST) sampleDetail(ctx context.Context, l *lookup, v values, listed Record) (Record, error) {
+	v.id = listed.ID
+	x, err := r.perform(ctx, l.detail.ask, v)
+	if err != nil {
+		return listed, err
+	}
+	if v.detail, err = l.detail.read(x); err != nil {
+		return listed, err
+	}
+	return r.record(l, v), nil
+}

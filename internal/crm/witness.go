@@ -1,0 +1,113 @@
+package crm
+
+import (
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Witness sees every exchange of a [REST], for the person who sets it up.
+// Credentials are masked; numbers are not.
+type Witness struct {
+	mu        sync.Mutex
+	exchanges []Exchange
+	dropped   []Record
+}
+
+// Exchange is one request with its answer, as it was made.
+type Exchange struct {
+	// Lookup is the kind of record that was looked for, or "login".
+	Lookup      string
+	Method, URL string
+	Header      http.Header
+	Body        string
+	// Status is 0 when there was no answer.
+	Status int
+	Took   time.Duration
+	// Answer is its body; of an XML answer, what it is read as.
+	Answer string
+	// Err is why there was none.
+	Err error
+}
+
+// Watch lets a witness see what is asked from now on.
+func (r *REST) Watch(w *Witness) { r.witness.Store(w) }
+
+// Exchanges returns what was seen so far, in the order of the answers.
+func (w *Witness) Exchanges() []Exchange {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.exchanges
+}
+
+// Dropped returns the records that were not the caller's.
+func (w *Witness) Dropped() []Record {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.dropped
+}
+
+// see notes an exchange.
+func (w *Witness) see(r *REST, lookup string, request *http.Request, x *exchange, err error) {
+	if w == nil {
+		return
+	}
+	seen := Exchange{
+		Lookup: lookup, Method: request.Method, URL: r.secrets.hide(request.URL.String()), Header: http.Header{},
+		Status: x.status, Took: x.took, Answer: r.secrets.hide(x.body),
+	}
+	for name, list := range request.Header {
+		for _, value := range list {
+			seen.Header.Add(name, r.secrets.hide(value))
+		}
+	}
+	if request.GetBody != nil {
+		if body, bodyErr := request.GetBody(); bodyErr == nil {
+			text, _ := io.ReadAll(body) // from memory
+			seen.Body = r.secrets.hide(string(text))
+		}
+	}
+	if err != nil {
+		seen.Err = failf("%s", r.describe(err))
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.exchanges = append(w.exchanges, seen)
+}
+
+// drop notes a record that is not the caller's.
+func (w *Witness) drop(record Record) {
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dropped = append(w.dropped, record)
+}
+
+// token notes a request for an access token, whose bodies are all secret.
+func (w *Witness) token(r *REST, request *http.Request, response *http.Response, took time.Duration, err error) {
+	if w == nil {
+		return
+	}
+	seen := Exchange{Lookup: "token", Method: request.Method, URL: r.secrets.hide(request.URL.String()), Took: took}
+	if err != nil {
+		seen.Err = failf("%s", r.describe(err))
+	} else {
+		seen.Status = response.StatusCode
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.exchanges = append(w.exchanges, seen)
+}
+
+// tokenTransport shows the witness the requests for access tokens.
+type tokenTransport struct{ crm *REST }
+
+func (t tokenTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	started := time.Now()
+	response, err := t.crm.client.Transport.RoundTrip(request)
+	t.crm.witness.Load().token(t.crm, request, response, time.Since(started), err)
+	return response, err
+}
