@@ -123,7 +123,7 @@ func (c *compiler) searches(d Lookup, l *lookup) (err error) {
 		if l.sample, err = c.search(inherited(*d.Sample, d.Search)); err != nil {
 			return mistake.In("sample", err)
 		}
-		if l.sample.varies() {
+		if l.sample.each != nil || l.sample.varies() {
 			return mistake.In("sample", errors.New("can't depend on a call: it lists records whatever their numbers"))
 		}
 	}
