@@ -1,0 +1,77 @@
+package caddymodule
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// What the stand-ins of several hosted products share.
+
+// hostedKnows reports whether all parameters of a request are known.
+func hostedKnows(r *http.Request, known ...string) bool {
+	for name := range r.URL.Query() {
+		if !slices.Contains(known, name) {
+			return false
+		}
+	}
+	return true
+}
+
+// hostedReply is [reply] with another status than 200.
+func hostedReply(w http.ResponseWriter, status int, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	reply(w, value)
+}
+
+// hostedID is a card's id as the number that most products make of it.
+func hostedID(c card) int {
+	id, _ := strconv.Atoi(c.ID)
+	return id
+}
+
+// hostedNumbers are those that a record has, for products that list no empty
+// ones.
+func hostedNumbers(c card) []string {
+	return slices.DeleteFunc(slices.Clone(c.Phones), func(number string) bool { return number == "" })
+}
+
+// testSampleOfHosted checks that the preset lists records, whatever their
+// numbers, with all that they have.
+func (p product) testSampleOfHosted(t *testing.T) {
+	d := p.open(t, p.options)
+	options := strings.ReplaceAll(p.options, "$CRM", d.address)
+	rest := &REST{}
+	if err := rest.UnmarshalCaddyfile(caddyfile.NewTestDispenser(p.preset + " " + d.address + p.path + " {\n" + options + "\n}")); err != nil {
+		t.Fatal(err)
+	}
+	engine, err := rest.compile(loadedSettings(), host{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
+	for _, k := range p.kinds {
+		numbers := []string{"+33987654321", "01 99 00 12 34", "0033199001235", "01.99.00.12.36"}[:k.phones]
+		d.office.file(k.name, card{ID: "4711", First: "Rosa", Last: "Marin", Company: "Quai Nord", Email: "rosa@example.org", Phones: numbers})
+		listed := 0
+		for _, sampled := range engine.Sample(t.Context(), 50) {
+			if sampled.Err != nil {
+				t.Errorf("%s: %v", k.name, sampled.Err)
+			}
+			for _, record := range sampled.Records {
+				listed++
+				if record.ID != "4711" || !slices.Equal(record.Phones, numbers) {
+					t.Errorf("%s: the sample has %+v, want the numbers %q", k.name, record, numbers)
+				}
+			}
+		}
+		if listed != 1 {
+			t.Errorf("%s: the sample has %d records, want 1", k.name, listed)
+		}
+	}
+}
