@@ -20,7 +20,7 @@ import (
 
 // auth compiles how the CRM lets requests in.
 func (c *compiler) auth(d *Auth) error {
-	c.rest.entry.crm = c.rest
+	c.rest.entry.crm, c.rest.entry.report = c.rest, c.options.Lost
 	if d == nil {
 		return nil
 	}
@@ -194,7 +194,6 @@ func (c *compiler) token(d Token) (err error) {
 // keep makes the keeper of what a fetch brings.
 func (c *compiler) keep(fetch func(context.Context) (credential.Token, error)) {
 	e := &c.rest.entry
-	e.report = c.options.Lost
 	e.keeper = credential.New(func(ctx context.Context) (credential.Token, error) {
 		token, err := fetch(ctx)
 		if token.Answer != "" {
