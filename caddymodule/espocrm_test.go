@@ -19,6 +19,7 @@ type recording struct {
 		Request struct {
 			Method, Target string
 			Headers        map[string]string
+			Body           string
 		}
 		Response struct {
 			Status  int

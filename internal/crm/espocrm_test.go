@@ -12,13 +12,14 @@ import (
 	"github.com/screenpop/caddy-screenpop/internal/crm/presets"
 )
 
-// recordedExchange is one request to a running EspoCRM 9.2.7 and its answer.
+// recordedExchange is one request to a running CRM and its answer.
 type recordedExchange struct {
 	Name    string `json:"name"`
 	Request struct {
 		Method  string            `json:"method"`
 		Target  string            `json:"target"`
 		Headers map[string]string `json:"headers"`
+		Body    string            `json:"body"`
 	} `json:"request"`
 	Response struct {
 		Status  int               `json:"status"`
@@ -27,21 +28,36 @@ type recordedExchange struct {
 	} `json:"response"`
 }
 
+// answer is the recorded one, byte for byte.
+func (e recordedExchange) answer(w http.ResponseWriter) {
+	for name, value := range e.Response.Headers {
+		w.Header().Set(name, value)
+	}
+	w.WriteHeader(e.Response.Status)
+	_, _ = w.Write([]byte(e.Response.Body))
+}
+
 const recordedKey = "THE-API-KEY"
 
 func recording(t testing.TB) []recordedExchange {
 	t.Helper()
-	text, err := os.ReadFile("testdata/espocrm-9.2.7.json")
+	exchanges := exchangesIn(t, "testdata/espocrm-9.2.7.json")
+	return append(exchanges, secondNumberSearch(t, exchanges))
+}
+
+func exchangesIn(t testing.TB, file string) []recordedExchange {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var file struct {
+	var recorded struct {
 		Exchanges []recordedExchange `json:"exchanges"`
 	}
-	if err := json.Unmarshal(text, &file); err != nil {
+	if err := json.Unmarshal(text, &recorded); err != nil {
 		t.Fatal(err)
 	}
-	return append(file.Exchanges, secondNumberSearch(t, file.Exchanges))
+	return recorded.Exchanges
 }
 
 // secondNumberSearch is what a search for the second number of the recorded
@@ -67,11 +83,7 @@ func replay(t testing.TB) *fakeCRM {
 	return serve(t, func(w http.ResponseWriter, r *http.Request) {
 		for _, e := range exchanges {
 			if sameRequest(t, e, r) {
-				for name, value := range e.Response.Headers {
-					w.Header().Set(name, value)
-				}
-				w.WriteHeader(e.Response.Status)
-				_, _ = w.Write([]byte(e.Response.Body))
+				e.answer(w)
 				return
 			}
 		}
