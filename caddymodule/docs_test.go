@@ -64,8 +64,8 @@ func validate(t *testing.T, text string) error {
 	if err := os.WriteFile(secret, []byte("s\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(text, "/run/secrets/crm_key") {
-		text = strings.ReplaceAll(text, "/run/secrets/crm_key", privateKeyFile(t))
+	for _, name := range regexp.MustCompile(`/run/secrets/\w+_key\b`).FindAllString(text, -1) {
+		text = strings.ReplaceAll(text, name, privateKeyFile(t))
 	}
 	text = regexp.MustCompile(`/run/secrets/\w+`).ReplaceAllString(text, secret)
 	for _, match := range regexp.MustCompile(`\{env\.(\w+)\}`).FindAllStringSubmatch(text, -1) {
