@@ -102,7 +102,7 @@ func (e *entry) letIn(request *http.Request, path string, v values) error {
 // lose reports that the CRM no longer accepts the credentials.
 func (e *entry) lose(err error) {
 	if e.report != nil {
-		e.report(&Failure{CRM: e.crm.profile.Name, Problem: e.crm.describe(err)})
+		e.report(&Failure{CRM: e.crm.profile.Name, Problem: e.crm.describeEntry(err)})
 	}
 }
 

@@ -108,6 +108,9 @@ func (r *REST) attempt(ctx context.Context, a *ask, v values, base string, letIn
 		return &exchange{}, &refused{err}
 	}
 	x, err := r.send(ctx, request)
+	if err != nil {
+		err = &unanswered{base, err}
+	}
 	r.witness.Load().see(r, cmp.Or(v.lookup, "login"), request, x, err)
 	return x, err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/screenpop/caddy-screenpop/internal/credential"
+	"github.com/screenpop/caddy-screenpop/internal/template"
 )
 
 // Failure is why a CRM could not be asked, in words for its administrator. It
@@ -77,6 +78,16 @@ func (n *notLetIn) Error() string { return n.err.Error() }
 
 func (n *notLetIn) Unwrap() error { return n.err }
 
+// unanswered is a request that had no answer, or not all of it.
+type unanswered struct {
+	base string // the address below which it was made
+	err  error
+}
+
+func (u *unanswered) Error() string { return u.err.Error() }
+
+func (u *unanswered) Unwrap() error { return u.err }
+
 // badStatus is an answer that is no success.
 type badStatus struct {
 	status         int
@@ -92,7 +103,7 @@ func (r *REST) explain(lookup string, err error) error {
 
 func (r *REST) describe(err error) string {
 	if door, ok := errors.AsType[*notLetIn](err); ok {
-		return "not asked: no session or token: " + r.describe(door.err)
+		return "not asked: no session or token: " + r.describeEntry(door.err)
 	}
 	var (
 		known    *problem
@@ -105,7 +116,7 @@ func (r *REST) describe(err error) string {
 	)
 	switch {
 	case errors.As(err, &later):
-		return r.describe(later.Err) + r.hide(strings.TrimPrefix(later.Error(), later.Err.Error()))
+		return r.describeEntry(later.Err) + r.hide(strings.TrimPrefix(later.Error(), later.Err.Error()))
 	case errors.As(err, &rejected):
 		return r.hide(rejected.Error())
 	case errors.As(err, &known):
@@ -124,6 +135,24 @@ func (r *REST) describe(err error) string {
 	return r.describeNetwork(err)
 }
 
+// describeEntry words why there is no session or token. What keeps them says so
+// in words, but for the end of the call that waits.
+func (r *REST) describeEntry(err error) string {
+	var (
+		status   *badStatus
+		deadline *DeadlineError
+		value    *refused
+		rejected *credential.Rejected
+		later    *credential.Later
+	)
+	switch {
+	case errors.As(err, &status), errors.As(err, &deadline), errors.As(err, &value), errors.As(err, &rejected), errors.As(err, &later),
+		errors.Is(err, context.Canceled):
+		return r.describe(err)
+	}
+	return r.secrets.hide(template.OneLine(err.Error()))
+}
+
 // describeNetwork words errors of the network without their addresses' paths
 // and queries.
 func (r *REST) describeNetwork(err error) string {
@@ -133,8 +162,12 @@ func (r *REST) describeNetwork(err error) string {
 		wrapped     *url.Error
 		dial        *net.OpError
 		connect     *ConnectError
+		broken      *unanswered
 	)
-	host := r.host()
+	host := "the CRM"
+	if errors.As(err, &broken) {
+		host = hostOf(broken.base)
+	}
 	switch {
 	case errors.As(err, &lookup):
 		return fmt.Sprintf("the host of %s can't be resolved (%s); check the url and the DNS", host, lookup.Err)
@@ -151,8 +184,8 @@ func (r *REST) describeNetwork(err error) string {
 	}
 }
 
-func (r *REST) host() string {
-	parsed, err := url.Parse(r.profile.URL)
+func hostOf(address string) string {
+	parsed, err := url.Parse(address)
 	if err != nil {
 		return "the CRM"
 	}

@@ -54,7 +54,10 @@ func (s *session) run(ctx context.Context, step loginStep, v values, taken map[s
 	}
 	x, err := s.crm.attempt(ctx, step.ask, v, s.crm.api, nil)
 	if err != nil {
-		return err
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return failf("%s", s.crm.describe(err))
 	}
 	if err := step.check(x); err != nil {
 		return err
