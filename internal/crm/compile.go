@@ -64,6 +64,9 @@ type param struct {
 	value *text
 }
 
+// isOfCall reports whether the value depends on the call.
+func (p param) isOfCall() bool { return p.value.UsesAny(callPlaceholders...) }
+
 // Compile checks a definition and makes it ready to ask. Errors are
 // [*mistake.Mistake]s.
 func Compile(definition Definition, options Options) (*REST, error) {

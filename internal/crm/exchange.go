@@ -199,9 +199,13 @@ func encode(option string, params []param, v values) (string, error) {
 }
 
 // setHeaders writes lists of header fields; a later list replaces the fields
-// of an earlier one, and within a list repetition is kept.
+// of an earlier one, and within a list repetition is kept. A request that is
+// for no call, such as a login, goes without those that are about one.
 func setHeaders(request *http.Request, v values, lists ...[]param) error {
 	for _, list := range lists {
+		if v.query.Number.IsZero() {
+			list = slices.DeleteFunc(slices.Clone(list), param.isOfCall)
+		}
 		for _, p := range list {
 			request.Header.Del(p.name)
 		}

@@ -74,7 +74,7 @@ func (s *session) run(ctx context.Context, step loginStep, v values, taken map[s
 
 // check tells a session that was opened from one that was refused.
 func (l loginStep) check(x *exchange) error {
-	if !l.readsBody() && x.status >= 200 && x.status <= 299 {
+	if !l.readsBody() && x.status >= 200 && x.status <= 299 && !slices.Contains(l.fail.statuses, x.status) {
 		return nil // whatever the body is
 	}
 	err := x.check(l.fail)
