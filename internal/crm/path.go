@@ -3,6 +3,7 @@ package crm
 import (
 	"errors"
 	"fmt"
+	"html"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -10,6 +11,7 @@ import (
 
 func init() {
 	gjson.AddModifier("after", after)
+	gjson.AddModifier("unhtml", unhtml)
 }
 
 // after is the modifier @after:<text>: what stands behind the last such text,
@@ -20,6 +22,12 @@ func after(value, separator string) string {
 		text = text[at+len(separator):]
 	}
 	return string(gjson.AppendJSONString(nil, text))
+}
+
+// unhtml is the modifier @unhtml: a text without HTML's escapes. SuiteCRM writes
+// O&#039;Brien.
+func unhtml(value, _ string) string {
+	return string(gjson.AppendJSONString(nil, html.UnescapeString(gjson.Parse(value).String())))
 }
 
 // CheckPath reports what is wrong with a gjson path. gjson itself takes any

@@ -3,6 +3,8 @@ package crm
 import (
 	"strings"
 	"testing"
+
+	"github.com/tidwall/gjson"
 )
 
 func TestCheckPath(t *testing.T) {
@@ -57,6 +59,25 @@ func TestCheckPath(t *testing.T) {
 			t.Errorf("CheckPath(%q) = %v, want %q", path, err, want)
 		case err != nil && !strings.HasPrefix(err.Error(), "the gjson path "):
 			t.Errorf("CheckPath(%q) does not say what it is about: %v", path, err)
+		}
+	}
+}
+
+func TestModifiersOfOurOwn(t *testing.T) {
+	for path, want := range map[string]string{
+		"id|@after:x":     "34",
+		"id|@after:-":     "12x34",
+		"name|@unhtml":    "O'Brien & Söhne <AG>",
+		"number|@after:x": "7",
+		"none|@after:x":   "",
+		"none|@unhtml":    "",
+	} {
+		if err := CheckPath(path); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		record := `{"id":"12x34","name":"O&#039;Brien &amp; S&ouml;hne &lt;AG&gt;","number":7,"none":null,"list":[]}`
+		if got := gjson.Get(record, path).String(); got != want {
+			t.Errorf("%s is %q, want %q", path, got, want)
 		}
 	}
 }
