@@ -93,7 +93,7 @@ func (r *REST) perform(ctx context.Context, a *ask, v values) (*exchange, error)
 		}
 		r.entry.keeper.Refused(key)
 		if tries > 1 {
-			return x, failf("the CRM does not accept the token or session that it has just given%s", behind(": ", x.reason()))
+			return x, failf("%d %s%s; the CRM does not accept the token or session that it has just given", x.status, http.StatusText(x.status), behind(": ", x.reason()))
 		}
 	}
 }

@@ -420,7 +420,7 @@ func TestATokenThatIsRefusedAtOnceIsTriedOnlyOnceMore(t *testing.T) {
 	options, told := withEnv()
 	rest := opened(t, withToken(crm), options)
 	text := failure(t, rest.Search(background(t), question(t, callersNumber)))
-	hears(t, text, "crm legacy: lookup contact: 401 Unauthorized", "the CRM does not accept the credentials")
+	hears(t, text, "crm legacy: lookup contact: 401 Unauthorized", "does not accept the token or session that it has just given")
 	if crm.given() != 2 || crm.askedFor("/contacts") != 2 {
 		t.Errorf("%d tokens, asked %q", crm.given(), crm.targets())
 	}
