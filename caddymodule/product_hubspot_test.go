@@ -185,6 +185,8 @@ func hubSpotSearchable(number string) string {
 
 func TestHubSpot(t *testing.T) { hubSpot.test(t) }
 
+func TestHubSpotListsSomeRecords(t *testing.T) { hubSpot.testSample(t) }
+
 func TestHubSpotTellsTheCompanyOfAContact(t *testing.T) {
 	d := hubSpot.open(t, hubSpot.options)
 	for company, want := range map[string]string{"#77": "Rosa Marin|Port Sud|", "#78": "Rosa Marin||", "Quai Nord": "Rosa Marin|Quai Nord|"} {

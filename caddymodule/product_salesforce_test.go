@@ -198,6 +198,8 @@ func salesforceCases(selected, where string) (any, error) {
 
 func TestSalesforce(t *testing.T) { salesforce.test(t) }
 
+func TestSalesforceListsSomeRecords(t *testing.T) { salesforce.testSample(t) }
+
 func TestSalesforceLeavesConvertedLeadsOut(t *testing.T) {
 	d := salesforce.open(t, salesforce.options)
 	d.office.file("lead", card{ID: "4711", Last: "Converted", Phones: []string{"+33123456789"}})

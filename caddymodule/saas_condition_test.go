@@ -166,6 +166,9 @@ func (p *saasParser) condition() (saasTest, error) {
 		return nil, err
 	}
 	operator := strings.ToLower(p.next())
+	if operator == "is" && p.language.pairs {
+		return func(fields map[string]string) bool { return fields[name] != "" }, p.expect("not", "null")
+	}
 	values, err := p.values(operator == "in")
 	if err != nil {
 		return nil, err
@@ -175,7 +178,7 @@ func (p *saasParser) condition() (saasTest, error) {
 		return func(fields map[string]string) bool {
 			return slices.ContainsFunc(values, func(value string) bool { return strings.EqualFold(fields[name], value) })
 		}, nil
-	case "!=":
+	case "!=", "ne":
 		return func(fields map[string]string) bool { return fields[name] != values[0] }, nil
 	case "like":
 		if p.language.equals == "=" {

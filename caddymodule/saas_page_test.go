@@ -1,8 +1,11 @@
 package caddymodule
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -19,14 +22,7 @@ var (
 func openPage(t *testing.T, page string, block int, standIn func(*office) http.Handler, places ...string) *desk {
 	t.Helper()
 	d := &desk{office: &office{t: t, sessions: map[string]bool{}}}
-	handler := standIn(d.office)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d.office.record(r)
-		handler.ServeHTTP(w, r)
-	}))
-	t.Cleanup(server.Close)
-	d.address = server.URL
-
+	d.address = runStandIn(t, d.office, standIn)
 	found := snippets(pages(t)[page], "caddyfile")
 	if block >= len(found) {
 		t.Fatalf("%s has %d Caddyfiles", page, len(found))
@@ -47,4 +43,36 @@ func openPage(t *testing.T, page string, block int, standIn func(*office) http.H
 	site = strings.TrimSuffix(site, "}") + "\ton none popup " + nonePage + "\n\t\ton unreachable popup " + unreachablePage + "\n\t}"
 	d.gateway = serve(t, site)
 	return d
+}
+
+// runStandIn returns the address of a stand-in.
+func runStandIn(t *testing.T, o *office, standIn func(*office) http.Handler) string {
+	handler := standIn(o)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		o.record(r)
+		handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// testSample lists records of each kind, as `check --sample` does, and finds
+// them again.
+func (p product) testSample(t *testing.T) {
+	o := &office{t: t, sessions: map[string]bool{}}
+	address := runStandIn(t, o, p.standIn)
+	config := filepath.Join(t.TempDir(), "Caddyfile")
+	text := fmt.Sprintf("http://127.0.0.1:1 {\n\tscreen_pop {\n\t\torigins %s\n\t\tregion FR\n\t\tcrm %s %s%s {\n%s\n}\n}\n}\n",
+		agentOrigin, p.preset, address, p.path, strings.ReplaceAll(p.options, "$CRM", address))
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range p.kinds {
+		o.file(k.name, card{ID: "4711", First: "Rosa", Last: "Marin", Company: "Quai Nord", Phones: []string{"+33123456789"}})
+		var out strings.Builder
+		status, err := check{out: &out, config: config, adapter: "caddyfile", sample: 50}.run()
+		if err != nil || status != exitFound || !strings.Contains(out.String(), k.name+": 1 record") {
+			t.Errorf("a sample of each %s: status %d, %v\n%s", k.name, status, err, out.String())
+		}
+	}
 }
