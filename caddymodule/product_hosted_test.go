@@ -103,3 +103,11 @@ func (d *desk) title() string {
 	title, _ := d.ring(knownCaller).field("title").(string)
 	return title
 }
+
+// fileCaller files the caller as a record of the first kind.
+func (d *desk) fileCaller(id string) {
+	k := d.kinds[0]
+	phones := make([]string, k.phones)
+	phones[0] = "+33123456789"
+	d.office.file(k.name, card{ID: id, First: "Rosa", Last: "Marin", Company: "Quai Nord", Email: "rosa@example.org", Phones: phones})
+}

@@ -132,14 +132,12 @@ func TestZendeskSample(t *testing.T) { zendesk.testSampleOfHosted(t) }
 
 func TestZendeskTellsOpenTickets(t *testing.T) {
 	d := zendesk.open(t, zendesk.options)
-	d.known()
+	d.fileCaller("4711")
 	d.retitle(t, "{contact.tickets}|{contact.ticket}|{contact.ticket_subject}|{contact.ticket_url}")
 	if title, want := d.title(), "2|35436|No dial tone|"+d.address+"/agent/tickets/35436"; title != want {
 		t.Errorf("the title is %q, want %q", title, want)
 	}
-	quiet := d.office.all("user")[0]
-	quiet.ID = "4712"
-	d.office.file("user", quiet)
+	d.fileCaller("4712")
 	if title, want := d.title(), "0|||"+d.address+"/agent/users/4712"; title != want {
 		t.Errorf("without tickets the title is %q, want %q", title, want)
 	}
