@@ -64,8 +64,8 @@ type param struct {
 	value *text
 }
 
-// isOfCall reports whether the value depends on the call.
-func (p param) isOfCall() bool { return p.value.UsesAny(callPlaceholders...) }
+// isOfCall reports whether only a call has a value for it.
+func (p param) isOfCall() bool { return p.value.UsesAny(callPlaceholders...) || p.value.Uses("each") }
 
 // Compile checks a definition and makes it ready to ask. Errors are
 // [*mistake.Mistake]s.

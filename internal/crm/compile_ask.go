@@ -87,7 +87,7 @@ func checkMethod(d Ask, method string) error {
 }
 
 // search compiles a request for records.
-func (c *compiler) search(d Search) (s *search, err error) {
+func (c *compiler) search(d Search, available searchPlaceholders) (s *search, err error) {
 	s = &search{records: cmp.Or(d.Records, "@this"), spellings: c.rest.spellings}
 	if err := CheckPath(s.records); err != nil {
 		return nil, mistake.In("records", err)
@@ -101,7 +101,7 @@ func (c *compiler) search(d Search) (s *search, err error) {
 	if err != nil {
 		return nil, mistake.In("dialect", err)
 	}
-	available := searchPlaceholders{each: len(d.Each) > 0}
+	available.each = len(d.Each) > 0
 	for _, written := range d.Each {
 		one, err := template.Compile(written, template.Expression, c.eachScope())
 		if err != nil {

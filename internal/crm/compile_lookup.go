@@ -102,14 +102,14 @@ func (c *compiler) lookup(d Lookup) (*lookup, error) {
 
 // searches compiles what is asked for first, what else, and as a sample.
 func (c *compiler) searches(d Lookup, l *lookup) (err error) {
-	if l.first, err = c.search(d.Search); err != nil {
+	if l.first, err = c.search(d.Search, searchPlaceholders{}); err != nil {
 		return err
 	}
 	if err := checkVaries(l.first.mayVary(), l.first.method); err != nil {
 		return err
 	}
 	if d.Otherwise != nil {
-		if l.otherwise, err = c.search(inherited(*d.Otherwise, d.Search)); err != nil {
+		if l.otherwise, err = c.search(inherited(*d.Otherwise, d.Search), searchPlaceholders{}); err != nil {
 			return mistake.In("otherwise", err)
 		}
 		if err := checkVaries(l.otherwise.mayVary(), l.otherwise.method); err != nil {
@@ -119,15 +119,35 @@ func (c *compiler) searches(d Lookup, l *lookup) (err error) {
 			l.otherwise = nil
 		}
 	}
-	if d.Sample != nil {
-		if l.sample, err = c.search(inherited(*d.Sample, d.Search)); err != nil {
-			return mistake.In("sample", err)
-		}
-		if l.sample.each != nil || l.sample.varies() {
-			return mistake.In("sample", errors.New("can't depend on a call: it lists records whatever their numbers"))
-		}
+	if d.Sample == nil {
+		return nil
+	}
+	sample := *d.Sample
+	if sample.Headers == nil {
+		sample.Headers = nobodysHeaders(d.Headers, l.first.headers)
+	}
+	if l.sample, err = c.search(inherited(sample, d.Search), searchPlaceholders{limit: true}); err != nil {
+		return mistake.In("sample", err)
+	}
+	switch {
+	case len(sample.Each) > 0:
+		return mistake.In("sample", mistake.In("each", errors.New("makes several requests, but a sample is one; leave it out")))
+	case l.sample.varies():
+		return mistake.In("sample", errors.New("can't depend on a call: it lists records whatever their numbers"))
 	}
 	return nil
+}
+
+// nobodysHeaders are the header fields of a search that are the same for every
+// call. An empty list, unlike none, inherits nothing.
+func nobodysHeaders(written []Param, compiled []param) []Param {
+	own := []Param{}
+	for i, p := range compiled {
+		if !p.isOfCall() {
+			own = append(own, written[i])
+		}
+	}
+	return own
 }
 
 func checkVaries(varies bool, method string) error {

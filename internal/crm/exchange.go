@@ -47,16 +47,17 @@ type exchange struct {
 }
 
 // list makes a search's request and takes the matches out of the answer.
-// Bare ids are records only where one can be asked for by its id.
-func (r *REST) list(ctx context.Context, s *search, v values, bareIDs bool) (*exchange, error) {
+// Bare ids are records only where one can be asked for by its id. The filter is
+// left in the values, for what is asked about the matches.
+func (r *REST) list(ctx context.Context, s *search, v *values, bareIDs bool) (*exchange, error) {
 	if s.filter != nil {
-		filter, err := s.joinFilter(v)
+		filter, err := s.joinFilter(*v)
 		if err != nil {
 			return &exchange{}, &refused{fmt.Errorf("filter: %w", err)}
 		}
 		v.filter = filter
 	}
-	x, err := r.perform(ctx, s.ask, v)
+	x, err := r.perform(ctx, s.ask, *v)
 	if err != nil {
 		return x, err
 	}

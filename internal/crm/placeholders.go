@@ -142,7 +142,7 @@ func (c *compiler) requestScope() *template.Scope[values] {
 }
 
 // searchPlaceholders are those that not every search has.
-type searchPlaceholders struct{ filter, each bool }
+type searchPlaceholders struct{ filter, each, limit bool }
 
 // searchScope adds what only a search has.
 func (c *compiler) searchScope(available searchPlaceholders) *template.Scope[values] {
@@ -151,10 +151,12 @@ func (c *compiler) searchScope(available searchPlaceholders) *template.Scope[val
 		Kind: template.Spelled,
 		Get:  func(v values) string { return v.spelling.Of(v.query.Number) },
 	})
-	scope.Add("limit", template.Placeholder[values]{
-		Get:  func(v values) string { return strconv.Itoa(v.limit) },
-		JSON: func(v values) string { return strconv.Itoa(v.limit) },
-	})
+	if available.limit {
+		scope.Add("limit", template.Placeholder[values]{
+			Get:  func(v values) string { return strconv.Itoa(v.limit) },
+			JSON: func(v values) string { return strconv.Itoa(v.limit) },
+		})
+	}
 	if available.filter {
 		scope.Add("filter", template.Placeholder[values]{Kind: template.Composed, Get: func(v values) string { return v.filter }})
 	}

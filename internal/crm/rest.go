@@ -265,7 +265,7 @@ func (s *search) joinFilter(v values) (string, error) {
 // happened is added to the result's story.
 func (r *REST) ask(ctx context.Context, l *lookup, s *search, a attempt, result *Result) []kept {
 	step := Request{Lookup: l.kind, Asked: a.asked}
-	x, err := r.list(ctx, s, a.values, l.detail != nil)
+	x, err := r.list(ctx, s, &a.values, l.detail != nil)
 	step.Status, step.Took, step.Returned = x.status, x.took, len(x.records)
 	if err != nil {
 		step.Err = r.explain(l.kind, err)
