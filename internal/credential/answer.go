@@ -76,7 +76,7 @@ var shortName = regexp.MustCompile(`^[A-Za-z0-9_. /+-]{1,60}$`)
 var (
 	codePaths        = []string{"error", "error.code", "error.type", "error.error", "code", "errors.0.code"}
 	descriptionPaths = []string{
-		"error_description", "error.message", "error.description", "message", "errors.0.detail", "errors.0.message", "errors.0",
+		"error_description", "error_message", "error.message", "error.description", "message", "errors.0.detail", "errors.0.message", "errors.0",
 		"detail", "title", "error",
 	}
 )
