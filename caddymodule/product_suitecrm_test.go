@@ -219,6 +219,17 @@ func sqlLike(pattern string) *regexp.Regexp {
 
 func TestSuiteCRM(t *testing.T) { suiteCRM.test(t) }
 
+// Without the second search, the first one has to find what ends with the
+// number, in every field.
+func TestSuiteCRMsFirstSearch(t *testing.T) {
+	for _, p := range []product{suiteCRM, suiteCRM8} {
+		p.options += "\notherwise off"
+		p.found = append(slices.Clone(measured), "+33 (0)1 23 45 67 89", "01-23-45-67-89")
+		p.missed = []string{"+33 1 23 45 67 89 ext. 12", "01 23 45 67 89 / 06 12 34 56 78"}
+		t.Run(p.preset, p.test)
+	}
+}
+
 func TestSuiteCRM8(t *testing.T) { suiteCRM8.test(t) }
 
 func TestSuiteCRMTakesThePasswordGrant(t *testing.T) {
