@@ -105,6 +105,10 @@ func TestFreshdesk(t *testing.T) { freshdesk.test(t) }
 
 func TestFreshdeskSample(t *testing.T) { freshdesk.testSampleOfHosted(t) }
 
+func TestFreshdeskLinks(t *testing.T) {
+	freshdesk.testLinksOfHosted(t, "/a/search/customers?term=0123456789", "/a/contacts/new")
+}
+
 func TestFreshdeskTellsOpenTickets(t *testing.T) {
 	d := freshdesk.open(t, freshdesk.options)
 	d.fileCaller("4711")

@@ -111,3 +111,19 @@ func (d *desk) fileCaller(id string) {
 	phones[0] = "+33123456789"
 	d.office.file(k.name, card{ID: id, First: "Rosa", Last: "Marin", Company: "Quai Nord", Email: "rosa@example.org", Phones: phones})
 }
+
+// testLinksOfHosted checks the product's pages for the caller, below its
+// address.
+func (p product) testLinksOfHosted(t *testing.T, search, create string) {
+	t.Helper()
+	d := p.open(t, p.options)
+	d.fileCaller("4711")
+	d.retitle(t, "{crm.search_url}")
+	if title, want := d.title(), d.address+search; title != want {
+		t.Errorf("the page for a search is %s, want %s", title, want)
+	}
+	d.retitle(t, "{crm.create_url}")
+	if title, want := d.title(), d.address+create; title != want {
+		t.Errorf("the form for a new record is %s, want %s", title, want)
+	}
+}

@@ -77,3 +77,7 @@ func pipedriveError(w http.ResponseWriter, status int, text string) {
 func TestPipedrive(t *testing.T) { pipedrive.test(t) }
 
 func TestPipedriveSample(t *testing.T) { pipedrive.testSampleOfHosted(t) }
+
+func TestPipedriveLinks(t *testing.T) {
+	pipedrive.testLinksOfHosted(t, "/persons/list", "/persons/list#dialog/person/add")
+}

@@ -130,6 +130,10 @@ func TestZendeskByOAuth(t *testing.T) { zendeskByOAuth().test(t) }
 
 func TestZendeskSample(t *testing.T) { zendesk.testSampleOfHosted(t) }
 
+func TestZendeskLinks(t *testing.T) {
+	zendesk.testLinksOfHosted(t, "/agent/search/1?type=user&q=phone%3A*123456789", "/agent/users/new")
+}
+
 func TestZendeskTellsOpenTickets(t *testing.T) {
 	d := zendesk.open(t, zendesk.options)
 	d.fileCaller("4711")
