@@ -25,11 +25,7 @@ func (r *REST) follow(ctx context.Context, l *lookup, found []kept, result *Resu
 		found[i].values.id = found[i].record.ID
 		found[i].values.follows = map[string]string{}
 		running.Go(func() {
-			defer func() {
-				if recovered := recover(); recovered != nil {
-					asked.fail(r.panicked(l, recovered))
-				}
-			}()
+			defer asked.survive(r, l)
 			r.followAll(ctx, l, &found[i], asked)
 		})
 	}
@@ -51,7 +47,10 @@ func (r *REST) followAll(ctx context.Context, l *lookup, k *kept, asked *followe
 	answers := make([]string, len(l.follows))
 	var running sync.WaitGroup
 	for i := range l.follows {
-		running.Go(func() { answers[i] = asked.once(r, ctx, l, &l.follows[i], k.values) })
+		running.Go(func() {
+			defer asked.survive(r, l)
+			answers[i] = asked.once(r, ctx, l, &l.follows[i], k.values)
+		})
 	}
 	running.Wait()
 	for i, answer := range answers {
@@ -111,6 +110,14 @@ func (f *followed) ask(r *REST, ctx context.Context, l *lookup, one *follow, v v
 	defer f.mu.Unlock()
 	f.steps = append(f.steps, step)
 	return body
+}
+
+// survive makes a panic a failure. It is deferred in every goroutine: one that
+// panics ends the server.
+func (f *followed) survive(r *REST, l *lookup) {
+	if recovered := recover(); recovered != nil {
+		f.fail(r.panicked(l, recovered))
+	}
 }
 
 func (f *followed) fail(err error) {
