@@ -149,17 +149,7 @@ func (p *restParser) detail(d *caddyfile.Dispenser, l *crm.Lookup, block string)
 		return value(d, &l.Detail.Path, "detail /contacts/{record.id}")
 	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if d.Val() == "records" {
-			p.positions.mark(d, restOfLine(d), block, "detail", "records")
-			if err := value(d, &l.Detail.Records, "records result"); err != nil {
-				return err
-			}
-			continue
-		}
-		if !slices.Contains(askOptions, d.Val()) {
-			return unknownOption(d, append(slices.Clone(askOptions), "records")...)
-		}
-		if err := p.askOption(d, &l.Detail.Ask, block, "detail"); err != nil {
+		if err := p.detailOption(d, l.Detail, block); err != nil {
 			return err
 		}
 	}
@@ -167,6 +157,21 @@ func (p *restParser) detail(d *caddyfile.Dispenser, l *crm.Lookup, block string)
 		return d.Errf("detail needs the path of one record; write for example: detail /contacts/{record.id}")
 	}
 	return nil
+}
+
+func (p *restParser) detailOption(d *caddyfile.Dispenser, detail *crm.Detail, block string) error {
+	option := d.Val()
+	if slices.Contains(askOptions, option) {
+		return p.askOption(d, &detail.Ask, block, "detail")
+	}
+	p.positions.mark(d, restOfLine(d), block, "detail", option)
+	switch option {
+	case "records":
+		return value(d, &detail.Records, "records result")
+	case "dialect":
+		return value(d, &detail.Dialect, "dialect odata")
+	}
+	return unknownOption(d, append(slices.Clone(askOptions), "records", "dialect")...)
 }
 
 // follow reads "follow <name> <path>", or a block with the request.
@@ -195,17 +200,19 @@ func (p *restParser) follow(d *caddyfile.Dispenser, l *crm.Lookup, block string)
 
 func (p *restParser) followOption(d *caddyfile.Dispenser, f *crm.Follow, block []string) error {
 	option := d.Val()
-	switch {
-	case slices.Contains(askOptions, option):
+	if slices.Contains(askOptions, option) {
 		return p.askOption(d, &f.Ask, block...)
-	case option == "miss":
-		p.positions.mark(d, restOfLine(d), append(slices.Clone(block), option)...)
+	}
+	p.positions.mark(d, restOfLine(d), append(slices.Clone(block), option)...)
+	switch option {
+	case "dialect":
+		return value(d, &f.Dialect, "dialect odata")
+	case "miss":
 		return conditionOption(d, &f.Miss)
-	case option == "fail":
-		p.positions.mark(d, restOfLine(d), append(slices.Clone(block), option)...)
+	case "fail":
 		return conditionOption(d, &f.Fail)
 	}
-	return unknownOption(d, append(slices.Clone(askOptions), "miss", "fail")...)
+	return unknownOption(d, append(slices.Clone(askOptions), "dialect", "miss", "fail")...)
 }
 
 // mapped returns where an option keeps how a part of a record is read.

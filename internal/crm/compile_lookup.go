@@ -187,7 +187,7 @@ func (c *compiler) details(d Lookup, l *lookup) (err error) {
 }
 
 func (c *compiler) detail(d Lookup) (compiled *detail, err error) {
-	dialect, err := parseDialect(cmp.Or(d.Dialect, c.dialect))
+	dialect, err := parseDialect(cmp.Or(d.Detail.Dialect, d.Dialect, c.dialect))
 	if err != nil {
 		return nil, mistake.In("dialect", err)
 	}
@@ -217,9 +217,9 @@ func (c *compiler) follow(d Follow, language string, before []follow) (compiled 
 		return follow{}, errors.New("is there twice; give each a name of its own")
 	}
 	compiled.name = d.Name
-	dialect, err := parseDialect(language)
+	dialect, err := parseDialect(cmp.Or(d.Dialect, language))
 	if err != nil {
-		return follow{}, err
+		return follow{}, mistake.In("dialect", err)
 	}
 	if compiled.ask, err = c.ask(d.Ask, dialect, c.aboutScope(searchPlaceholders{})); err != nil {
 		return follow{}, err

@@ -182,6 +182,8 @@ type Lookup struct {
 type Detail struct {
 	// The request, which may hold `{record.*}`.
 	Ask
+	// The query language that values stand in. Default: the lookup's.
+	Dialect string `json:"dialect,omitempty"`
 	// The gjson path to the record in the answer. Default: `@this`.
 	Records string `json:"records,omitempty"`
 }
@@ -194,6 +196,8 @@ type Follow struct {
 	Name string `json:"name"`
 	// The request, which may hold `{record.*}` and `{contact.id}`.
 	Ask
+	// The query language that values stand in. Default: the lookup's.
+	Dialect string `json:"dialect,omitempty"`
 	// What counts as "there is none". Default: the CRM's.
 	Miss *Condition `json:"miss,omitempty"`
 	// What counts as a failure although the status is 200. Default: the CRM's.

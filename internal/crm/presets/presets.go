@@ -5,6 +5,7 @@ package presets
 import (
 	"embed"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -23,6 +24,7 @@ func Names() []string {
 	for _, entry := range entries {
 		names = append(names, strings.TrimSuffix(entry.Name(), extension))
 	}
+	slices.Sort(names) // odoo comes before odoo-jsonrpc, whose file does not
 	return names
 }
 
