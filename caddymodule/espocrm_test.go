@@ -80,6 +80,10 @@ func (e *espocrm) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	values := r.URL.Query()["where[0][value][]"]
+	if r.URL.Query().Get("where[0][type]") == "endsWith" && digits(r.URL.Query().Get("where[0][value]")) != "" {
+		e.replay(w, "no contact")
+		return
+	}
 	for number, name := range e.secondary {
 		if slices.Contains(values, number) && r.URL.Path == "/api/v1/Contact" {
 			e.replay(w, name)
@@ -160,7 +164,7 @@ func TestEspoCRMLookupsCanBeOverridden(t *testing.T) {
 	e := newEspoCRM(t)
 	g := serve(t, strings.Replace(e.site(recordedKey, ""), "api_key "+recordedKey, "api_key "+recordedKey+`
 			lookup lead {
-				GET /api/v1/Lead
+				GET /Lead
 				query where[0][type] in
 				query where[0][attribute] phoneNumberNumeric
 				query where[0][value][] {number.digits}
@@ -205,7 +209,7 @@ func TestEspoCRMFailuresAreNeverNotFound(t *testing.T) {
 	t.Run("an unknown attribute is a 400 with its reason in a header", func(t *testing.T) {
 		g := serve(t, strings.Replace(e.site(recordedKey, ""), "api_key "+recordedKey, "api_key "+recordedKey+`
 			lookup contact {
-				GET /api/v1/Contact
+				GET /Contact
 				query where[0][type] equals
 				query where[0][attribute] nofield
 				query where[0][value] 1
@@ -220,7 +224,7 @@ func TestEspoCRMFailuresAreNeverNotFound(t *testing.T) {
 	t.Run("an entity without read access is a 403", func(t *testing.T) {
 		g := serve(t, strings.Replace(e.site(recordedKey, ""), "api_key "+recordedKey, "api_key "+recordedKey+`
 			lookup opportunity {
-				GET /api/v1/Opportunity
+				GET /Opportunity
 				query maxSize 1
 				header X-Caller {number.last7}
 				records list

@@ -1,9 +1,16 @@
 package caddymodule
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -21,66 +28,97 @@ var espoCRM = product{
 		{name: "account", phones: 2, page: "$CRM/#Account/view/$ID", title: "$NAME|$NAME|$EMAIL"},
 		{name: "lead", phones: 2, page: "$CRM/#Lead/view/$ID", title: "$NAME|$COMPANY|$EMAIL"},
 	},
+	found:  append(slices.Clone(measured), "+33 (0)1 23 45 67 89"),
+	missed: []string{"+33 1 23 45 67 89 ext. 12"},
 	standIn: func(o *office) http.Handler {
-		mux := http.NewServeMux()
-		guarded := func(serve http.HandlerFunc) http.HandlerFunc {
-			return func(w http.ResponseWriter, r *http.Request) {
-				switch {
-				case r.Header.Get("X-Api-Key") != "the-key":
-					w.WriteHeader(http.StatusUnauthorized)
-				case o.is(failing):
-					w.Header().Set("X-Status-Reason", "Database is away.")
-					w.WriteHeader(http.StatusInternalServerError)
-				default:
-					serve(w, r)
-				}
-			}
-		}
-		for path, kind := range map[string]string{"/api/v1/Contact": "contact", "/api/v1/Account": "account", "/api/v1/Lead": "lead"} {
-			mux.HandleFunc("GET "+path, guarded(func(w http.ResponseWriter, r *http.Request) {
-				list := []any{}
-				for _, c := range o.search(kind, espoCRMFilter(r)) {
-					list = append(list, map[string]any{
-						"id": c.ID, "name": strings.TrimSpace(c.First + " " + c.Last), "accountName": c.Company, "emailAddress": c.Email, "phoneNumber": c.phone(0),
-					})
-				}
-				reply(w, map[string]any{"total": -1, "list": list})
-			}))
-			mux.HandleFunc("GET "+path+"/{id}", guarded(func(w http.ResponseWriter, r *http.Request) {
-				for _, c := range o.all(kind) {
-					if c.ID == r.PathValue("id") {
-						var all []any
-						for _, number := range c.Phones {
-							all = append(all, map[string]any{"phoneNumber": number})
-						}
-						reply(w, map[string]any{"id": c.ID, "phoneNumber": c.phone(0), "phoneNumberData": all})
-						return
-					}
-				}
-				w.WriteHeader(http.StatusNotFound)
-			}))
-		}
-		return mux
+		return espoCRMStandIn(o, func(r *http.Request) bool { return r.Header.Get("X-Api-Key") == "the-key" })
 	},
 }
 
-// espoCRMFilter is the one condition of a request, over the digits of any number.
-func espoCRMFilter(r *http.Request) func(card) bool {
-	query := r.URL.Query()
-	if query.Get("where[0][attribute]") != "phoneNumberNumeric" {
-		return func(card) bool { return false }
-	}
-	return func(c card) bool {
-		return slices.ContainsFunc(c.Phones, func(number string) bool {
-			numeric := digits(number)
-			switch query.Get("where[0][type]") {
-			case "in":
-				return numeric != "" && slices.Contains(query["where[0][value][]"], numeric)
-			case "endsWith":
-				return numeric != "" && strings.HasSuffix(numeric, query.Get("where[0][value]"))
+// espoCRMStandIn answers requests that are admitted.
+func espoCRMStandIn(o *office, admits func(*http.Request) bool) http.Handler {
+	mux := http.NewServeMux()
+	guarded := func(serve http.HandlerFunc) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case !admits(r):
+				w.WriteHeader(http.StatusUnauthorized)
+			case o.is(failing):
+				espoCRMFails(w, http.StatusInternalServerError, "Database is away.")
+			default:
+				serve(w, r)
 			}
-			return false
-		})
+		}
+	}
+	for path, kind := range map[string]string{"/api/v1/Contact": "contact", "/api/v1/Account": "account", "/api/v1/Lead": "lead"} {
+		mux.HandleFunc("GET "+path, guarded(func(w http.ResponseWriter, r *http.Request) {
+			matches, problem := espoCRMFilter(r.URL.Query())
+			size, err := strconv.Atoi(r.URL.Query().Get("maxSize"))
+			switch {
+			case problem != "":
+				espoCRMFails(w, http.StatusBadRequest, problem)
+				return
+			case err != nil || size > 200:
+				espoCRMFails(w, http.StatusForbidden, "Max size should not exceed 200. Use offset and limit.")
+				return
+			}
+			list := []any{}
+			for _, c := range o.search(kind, matches) {
+				record := map[string]any{
+					"id": c.ID, "name": strings.TrimSpace(c.First + " " + c.Last), "accountName": c.Company, "emailAddress": c.Email, "phoneNumber": c.phone(0),
+				}
+				for field := range record {
+					if field != "id" && !slices.Contains(strings.Split(r.URL.Query().Get("select"), ","), field) {
+						delete(record, field)
+					}
+				}
+				list = append(list, record)
+			}
+			reply(w, map[string]any{"total": -1, "list": list[:min(size, len(list))]})
+		}))
+		mux.HandleFunc("GET "+path+"/{id}", guarded(func(w http.ResponseWriter, r *http.Request) {
+			for _, c := range o.all(kind) {
+				if c.ID == r.PathValue("id") {
+					var all []any
+					for _, number := range c.Phones {
+						all = append(all, map[string]any{"phoneNumber": number})
+					}
+					reply(w, map[string]any{"id": c.ID, "phoneNumber": c.phone(0), "phoneNumberData": all})
+					return
+				}
+			}
+			w.WriteHeader(http.StatusNotFound)
+		}))
+	}
+	return mux
+}
+
+func espoCRMFails(w http.ResponseWriter, status int, reason string) {
+	w.Header().Set("X-Status-Reason", reason)
+	w.WriteHeader(status)
+}
+
+// espoCRMFilter is the one condition of a request, over the digits of any
+// number; or why there is none.
+func espoCRMFilter(query url.Values) (func(card) bool, string) {
+	operator, attribute := query.Get("where[0][type]"), query.Get("where[0][attribute]")
+	list, text := query["where[0][value][]"], query.Get("where[0][value]")
+	switch {
+	case operator == "":
+		return func(card) bool { return true }, ""
+	case attribute != "phoneNumberNumeric":
+		return nil, fmt.Sprintf("Not existing attribute '%s' in where.", attribute)
+	case operator == "in" && len(list) > 0:
+		return espoCRMHas(func(numeric string) bool { return slices.Contains(list, numeric) }), ""
+	case operator == "endsWith" && text != "":
+		return espoCRMHas(func(numeric string) bool { return strings.HasSuffix(numeric, text) }), ""
+	}
+	return nil, fmt.Sprintf("Bad where item '%s'.", operator)
+}
+
+func espoCRMHas(fits func(numeric string) bool) func(card) bool {
+	return func(c card) bool {
+		return slices.ContainsFunc(c.Phones, func(number string) bool { return digits(number) != "" && fits(digits(number)) })
 	}
 }
 
@@ -100,3 +138,37 @@ func reply(w http.ResponseWriter, value any) {
 }
 
 func TestEspoCRM(t *testing.T) { espoCRM.test(t) }
+
+// The first search is exact, and there may be nothing but it.
+func TestEspoCRMsFirstSearch(t *testing.T) {
+	p := espoCRM
+	p.options += "\notherwise off"
+	p.found, p.missed = measured, []string{"+33 (0)1 23 45 67 89", "+33 1 23 45 67 89 ext. 12"}
+	p.test(t)
+}
+
+// An API user with HMAC authentication is not let in by its key alone.
+func TestEspoCRMWithHMAC(t *testing.T) {
+	p := espoCRM
+	p.options = `api_key the-key
+secret_key the-secret
+auth sign {
+	derive mac hmac-sha256 {credential.secret_key} "{request.method} {request.path}"
+	derive token base64 "{credential.api_key}:{sign.mac}"
+	header X-Hmac-Authorization {sign.token}
+}`
+	p.wrong = [2]string{"the-secret", "another-secret"}
+	p.standIn = func(o *office) http.Handler {
+		return espoCRMStandIn(o, func(r *http.Request) bool {
+			mac := hmac.New(sha256.New, []byte("the-secret"))
+			mac.Write([]byte(r.Method + " " + strings.TrimPrefix(r.URL.Path, "/api/v1")))
+			signed := base64.StdEncoding.EncodeToString([]byte("the-key:" + hex.EncodeToString(mac.Sum(nil))))
+			return r.Header.Get("X-Api-Key") == "" && r.Header.Get("X-Hmac-Authorization") == signed
+		})
+	}
+	p.test(t)
+}
+
+func TestEspoCRMsPages(t *testing.T) {
+	espoCRM.open(t, espoCRM.options).showsPages(t, "/#Contact/create", "/#Contact")
+}

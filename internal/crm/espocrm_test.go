@@ -114,21 +114,22 @@ func valuesOf(query []pair) []string {
 	return list
 }
 
-// isNumberSearch tells an "in" search for digits, with the key, from a request
-// that EspoCRM would refuse.
+// isNumberSearch tells a search for digits, with the key, from a request that
+// EspoCRM would refuse.
 func isNumberSearch(t testing.TB, r *http.Request) bool {
 	path := []string{"/api/v1/Contact", "/api/v1/Account", "/api/v1/Lead"}
 	if r.Method != http.MethodGet || !slices.Contains(path, r.URL.Path) || r.Header.Get("X-Api-Key") != recordedKey {
 		return false
 	}
 	query := pairs(t, r.URL.RawQuery)
-	if len(query) < 4 || query[0] != (pair{"where[0][type]", "in"}) || query[1] != (pair{"where[0][attribute]", "phoneNumberNumeric"}) {
+	value := map[pair]string{{"where[0][type]", "in"}: "where[0][value][]", {"where[0][type]", "endsWith"}: "where[0][value]"}
+	if len(query) < 4 || value[query[0]] == "" || query[1] != (pair{"where[0][attribute]", "phoneNumberNumeric"}) {
 		return false
 	}
 	numbers := 0
 	for _, p := range query[2:] {
 		switch {
-		case p.name == "where[0][value][]" && p.value != "" && strings.Trim(p.value, "0123456789") == "":
+		case p.name == value[query[0]] && p.value != "" && strings.Trim(p.value, "0123456789") == "":
 			numbers++
 		case p.name != "select" && p.name != "maxSize":
 			return false
@@ -137,15 +138,17 @@ func isNumberSearch(t testing.TB, r *http.Request) bool {
 	return numbers > 0
 }
 
+// listed are the fields of a record that a list shows.
+var listed = Param{"select", "id,name,accountName,emailAddress,phoneNumber"}
+
 // espocrm is the preset, built by hand.
 func espocrm(address string) Definition {
 	d := Definition{
-		Name: "espocrm",
-		URL:  address,
-		Headers: []Param{
-			{"X-Api-Key", "{credential.api_key}"},
-			{"X-No-Total", "true"},
-		},
+		Name:      "espocrm",
+		URL:       address,
+		API:       "{crm.url}/api/v1",
+		Auth:      &Auth{Header: &Param{"X-Api-Key", "{credential.api_key}"}},
+		Headers:   []Param{{"X-No-Total", "true"}},
 		SearchURL: "{crm.url}/#Contact",
 		CreateURL: "{crm.url}/#Contact/create",
 	}
@@ -159,20 +162,32 @@ func espocrm(address string) Definition {
 			Search: Search{
 				Ask: Ask{
 					Method: http.MethodGet,
-					Path:   "/api/v1/" + entity.name,
+					Path:   "/" + entity.name,
 					Query: []Param{
 						{"where[0][type]", "in"},
 						{"where[0][attribute]", "phoneNumberNumeric"},
 						{"where[0][value][]", "{number.digits}"},
 						{"where[0][value][]", "{number.national}"},
 						{"where[0][value][]", "{number.idd}"},
-						{"select", "id,name,accountName,emailAddress,phoneNumber"},
+						listed,
 						{"maxSize", "20"},
 					},
 				},
 				Records: "list",
 			},
-			Detail:     &Detail{Ask: Ask{Path: "/api/v1/" + entity.name + "/{record.id}"}},
+			Otherwise: &Search{Ask: Ask{
+				Method: http.MethodGet,
+				Path:   "/" + entity.name,
+				Query: []Param{
+					{"where[0][type]", "endsWith"},
+					{"where[0][attribute]", "phoneNumberNumeric"},
+					{"where[0][value]", "{number.nsn}"},
+					listed,
+					{"maxSize", "20"},
+				},
+			}},
+			Sample:     &Search{Ask: Ask{Method: http.MethodGet, Path: "/" + entity.name, Query: []Param{listed, {"maxSize", "{limit}"}}}},
+			Detail:     &Detail{Ask: Ask{Path: "/" + entity.name + "/{record.id}"}},
 			ID:         []string{"{record.id}"},
 			RecordName: []string{"{record.name}"},
 			Company:    []string{entity.company},
@@ -187,23 +202,31 @@ func espocrm(address string) Definition {
 // written is a definition in the grammar of a Caddyfile, as far as the preset
 // uses it.
 func written(d Definition) []string {
-	lines := []string{"credential api_key"}
+	lines := []string{"credential api_key", "credential secret_key", "api " + d.API, "auth header " + d.Auth.Header.Name + " " + d.Auth.Header.Value}
 	for _, h := range d.Headers {
 		lines = append(lines, "header "+h.Name+" "+h.Value)
 	}
-	for _, l := range d.Lookups {
-		lines = append(lines, "lookup "+l.Kind+" {", l.Method+" "+l.Path)
-		for _, q := range l.Query {
+	ask := func(a Ask) {
+		lines = append(lines, a.Method+" "+a.Path)
+		for _, q := range a.Query {
 			lines = append(lines, "query "+q.Name+" "+q.Value)
 		}
-		lines = append(lines, "records "+l.Records, "detail "+l.Detail.Path)
+	}
+	for _, l := range d.Lookups {
+		lines = append(lines, "lookup "+l.Kind+" {")
+		ask(l.Ask)
+		lines = append(lines, "records "+l.Records, "otherwise {")
+		ask(l.Otherwise.Ask)
+		lines = append(lines, "}", "detail "+l.Detail.Path)
 		for _, option := range []struct {
 			name  string
 			texts []string
 		}{{"id", l.ID}, {"name", l.RecordName}, {"company", l.Company}, {"email", l.Email}, {"phones", l.Phones}, {"url", l.URL}} {
 			lines = append(lines, option.name+" "+strings.Join(option.texts, " "))
 		}
-		lines = append(lines, "}")
+		lines = append(lines, "sample {")
+		ask(l.Sample.Ask)
+		lines = append(lines, "}", "}")
 	}
 	return append(lines, "search_url "+d.SearchURL, "create_url "+d.CreateURL)
 }
@@ -281,7 +304,7 @@ func TestEspoCRMKnowsSeveral(t *testing.T) {
 func TestEspoCRMKnowsNobody(t *testing.T) {
 	crm := replay(t)
 	result := askEspoCRM(t, espocrm(crm.URL), recordedKey, "+33987654321")
-	if len(result.Records) != 0 || result.Err != nil || len(result.Requests) != 3 {
+	if len(result.Records) != 0 || result.Err != nil || len(result.Requests) != 6 {
 		t.Errorf("result = %+v", result)
 	}
 }
@@ -311,12 +334,8 @@ func TestEspoCRMsOtherRecordedSearches(t *testing.T) {
 		}, "lead", []string{"06-12-34-56-78", "06.12.34.56.78", "06 12 34 56 78", "+33 6 12 34 56 78"}},
 		"the end of a number": {"+33123456789", func(d *Definition) {
 			d.Lookups = d.Lookups[:1]
-			d.Lookups[0].Query = []Param{
-				{"where[0][type]", "endsWith"},
-				{"where[0][attribute]", "phoneNumberNumeric"},
-				{"where[0][value]", "{number.nsn}"},
-				{"select", "id,name,accountName,emailAddress,phoneNumber"},
-			}
+			d.Lookups[0].Search = *d.Lookups[0].Otherwise
+			d.Lookups[0].Records = "list"
 		}, "contact", []string{"(01) 23-45-67-89", "+33123456789", "0123456789", "01.23.45.67.89", "0033123456789", "+33 1 23 45 67 89", "+33123456789", "+33123456789"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -343,39 +362,39 @@ func recordedRefusal(address, path string, query ...Param) Definition {
 	d := espocrm(address)
 	d.Lookups = d.Lookups[:1]
 	d.Lookups[0].Path, d.Lookups[0].Query = path, query
+	d.Lookups[0].Otherwise, d.Lookups[0].Sample = nil, nil
 	d.Lookups[0].Headers = []Param{{"X-Caller", "{number.last7}"}} // a request must depend on the caller
 	return d
 }
 
 func TestEspoCRMsRefusalsSayWhatToMend(t *testing.T) {
-	selected := Param{"select", "id,name,accountName,emailAddress,phoneNumber"}
 	for name, test := range map[string]struct {
 		key, path string
 		query     []Param
 		want      string
 	}{
 		"wrong key": {
-			"wrong", "/api/v1/Contact",
-			[]Param{{"where[0][type]", "in"}, {"where[0][attribute]", "phoneNumberNumeric"}, {"where[0][value][]", "{number.national}"}, selected},
+			"wrong", "/Contact",
+			[]Param{{"where[0][type]", "in"}, {"where[0][attribute]", "phoneNumberNumeric"}, {"where[0][value][]", "{number.national}"}, listed},
 			"401 Unauthorized; the CRM does not accept the credentials",
 		},
 		"no key": {
-			"", "/api/v1/Contact",
-			[]Param{{"where[0][type]", "in"}, {"where[0][attribute]", "phoneNumberNumeric"}, {"where[0][value][]", "{number.national}"}, selected},
+			"", "/Contact",
+			[]Param{{"where[0][type]", "in"}, {"where[0][attribute]", "phoneNumberNumeric"}, {"where[0][value][]", "{number.national}"}, listed},
 			"401 Unauthorized; the CRM does not accept the credentials",
 		},
 		"unknown attribute": {
-			recordedKey, "/api/v1/Contact",
-			[]Param{{"where[0][type]", "equals"}, {"where[0][attribute]", "nofield"}, {"where[0][value]", "1"}, selected},
+			recordedKey, "/Contact",
+			[]Param{{"where[0][type]", "equals"}, {"where[0][attribute]", "nofield"}, {"where[0][value]", "1"}, listed},
 			"400 Bad Request: Not existing attribute 'nofield' in where.; the CRM does not understand the request: check the lookup",
 		},
 		"in with one value": {
-			recordedKey, "/api/v1/Contact",
-			[]Param{{"where[0][type]", "in"}, {"where[0][attribute]", "phoneNumberNumeric"}, {"where[0][value]", "{number.national}"}, selected},
+			recordedKey, "/Contact",
+			[]Param{{"where[0][type]", "in"}, {"where[0][attribute]", "phoneNumberNumeric"}, {"where[0][value]", "{number.national}"}, listed},
 			"400 Bad Request: Bad where item 'in'.; the CRM does not understand the request: check the lookup",
 		},
 		"no read access": {
-			recordedKey, "/api/v1/Opportunity", nil,
+			recordedKey, "/Opportunity", nil,
 			"403 Forbidden: No read access.; the credentials are not allowed to read this: give their user the right to",
 		},
 	} {
@@ -391,7 +410,7 @@ func TestEspoCRMsRefusalsSayWhatToMend(t *testing.T) {
 
 func TestTheReplayRefusesWhatWasNotRecorded(t *testing.T) {
 	crm := replay(t)
-	result := askEspoCRM(t, recordedRefusal(crm.URL, "/api/v1/Case", Param{"q", "x"}), recordedKey, "0123456789")
+	result := askEspoCRM(t, recordedRefusal(crm.URL, "/Case", Param{"q", "x"}), recordedKey, "0123456789")
 	hears(t, failure(t, result), "404 Not Found: not recorded: GET /api/v1/Case x")
 
 	d := espocrm(crm.URL)
