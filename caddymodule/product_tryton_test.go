@@ -131,13 +131,13 @@ func trytonCompares(value string, operator, operand any) bool {
 	case "in":
 		return slices.Contains(operand.([]any), any(value))
 	case "like":
-		return isLike(value, operand.(string))
+		return trytonLike(value, operand.(string))
 	}
 	return false
 }
 
-// isLike is SQL's like, for patterns of % and characters between.
-func isLike(value, pattern string) bool {
+// trytonLike is SQL's like, for patterns of % and characters between.
+func trytonLike(value, pattern string) bool {
 	parts := strings.Split(pattern, "%")
 	rest, ok := strings.CutPrefix(value, parts[0])
 	if !ok {
