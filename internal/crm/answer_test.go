@@ -325,3 +325,96 @@ func TestAListKeyedByIDIsRead(t *testing.T) {
 		t.Errorf("result = %+v", result)
 	}
 }
+
+// PHP writes a list whose keys are ids as an object.
+func TestAnObjectOfObjectsIsAListByID(t *testing.T) {
+	for name, test := range map[string]struct{ records, body string }{
+		"the answer itself":  {"", `{"17":{"name":"a","phone":"0427466347"},"18":{"id":"of its own","phone":"0427466347"},"19":{"phone":"0199000001"}}`},
+		"below a path":       {"contacts", `{"contacts":{"17":{"phone":"0427466347"},"18":{"id":"of its own","phone":"0427466347"}}}`},
+		"with nothing in it": {"contacts", `{"contacts":{"16":{},"17":{"phone":"0427466347"},"18":{"id":"of its own","phone":"0427466347"}}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			crm := serve(t, answering(200, test.body))
+			result := searched(t, contacts(crm.URL, func(l *Lookup) { l.Records = test.records }))
+			if got := ids(result); !slices.Equal(got, []string{"17", "of its own"}) || result.Err != nil {
+				t.Errorf("found %q, %v", got, result.Err)
+			}
+		})
+	}
+}
+
+// A key is a text, whatever is in it.
+func TestAKeyThatIsNoNumberIsAnIDToo(t *testing.T) {
+	for _, key := range []string{`a\"b`, `a\\`, `\u00e9`, `{`, ``} {
+		crm := serve(t, answering(200, `{"`+key+`":{"phone":"0427466347"}}`))
+		record := found(t, searched(t, contacts(crm.URL)))
+		want := strings.NewReplacer(`\"`, `"`, `\\`, `\`, `\u00e9`, "é").Replace(key)
+		if record.ID != want {
+			t.Errorf("key %s: id = %q", key, record.ID)
+		}
+	}
+}
+
+func TestAnObjectWithAFieldBesideObjectsIsOneRecord(t *testing.T) {
+	crm := serve(t, answering(200, `{"address":{"city":"Lyon"},"id":"7","phone":"0427466347"}`))
+	if record := found(t, searched(t, contacts(crm.URL))); record.ID != "7" {
+		t.Errorf("found %+v", record)
+	}
+}
+
+// Some CRMs keep a record's fields in a list of names and values.
+func TestFieldsInAListOfNamesAndValues(t *testing.T) {
+	crm := serve(t, answering(200, `{"set":[{"recordID":"7","values":[
+		{"name":"Name","value":"Camille"},{"name":"Phone","value":"0199000001"},{"name":"Phone","value":"04 27 46 63 47"},{"name":"Empty"},{"name":"a\"b","value":"odd"}]}]}`))
+	record := found(t, searched(t, contacts(crm.URL, func(l *Lookup) {
+		l.Records, l.ID, l.RecordName = "set", []string{"{record.recordID}"}, []string{`{record.values.#(name=="Name").value}`}
+		l.Phones = []string{`{record.values.#(name=="Phone")#.value}`}
+		l.Fields = []Field{{"empty", []string{`{record.values.#(name=="Empty").value}`}}, {"none", []string{`{record.values.#(name=="None").value}`}}}
+	})))
+	if record.ID != "7" || record.Name != "Camille" || record.Fields["empty"]+record.Fields["none"] != "" || len(record.Phones) != 2 {
+		t.Errorf("found %+v", record)
+	}
+}
+
+func TestMissAndFailOfTheCRMCountWhereALookupHasNone(t *testing.T) {
+	crm := serve(t, byPath(map[string]http.HandlerFunc{
+		"/contacts": answering(404, ``), "/leads": answering(404, ``), "/accounts": answering(200, `{"ok":false,"message":"broken"}`),
+	}))
+	d := contacts(crm.URL)
+	d.Miss, d.Fail = &Condition{Status: []int{404}}, &Condition{Expression: "body.ok == false"}
+	d.Lookups = append(d.Lookups, leads(func(l *Lookup) { l.Miss = &Condition{Status: []int{410}} }),
+		leads(func(l *Lookup) { l.Kind, l.Path = "account", "/accounts" }))
+	text := failure(t, searched(t, d))
+	hears(t, text, "lookup lead: 404 Not Found", "lookup account: the answer says that it failed (body.ok == false): broken")
+	if strings.Contains(text, "lookup contact") {
+		t.Errorf("a miss is a failure: %s", text)
+	}
+}
+
+// A CRM that ignores an unknown filter and answers "nothing" in its own way.
+func TestNothingInEveryFormIsNotFound(t *testing.T) {
+	for name, test := range map[string]struct {
+		status int
+		body   string
+		miss   *Condition
+	}{
+		"404":              {404, `{"error":"not found"}`, &Condition{Status: []int{404}}},
+		"404 as a page":    {404, `<html>`, &Condition{Status: []int{404}}},
+		"204":              {204, ``, &Condition{Status: []int{204}}},
+		"false":            {200, `false`, nil},
+		"null":             {200, `null`, nil},
+		"an empty list":    {200, `[]`, nil},
+		"an empty object":  {200, `{}`, nil},
+		"a status in CEL":  {410, `{"code":7}`, &Condition{Expression: "status == 410 && body.code == 7"}},
+		"a count":          {200, `{"total":0}`, &Condition{Expression: "body.total == 0"}},
+		"an error of them": {200, `{"errors":[{"code":"NO_MATCH"}]}`, &Condition{Expression: `body.errors[0].code == "NO_MATCH"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			crm := serve(t, answering(test.status, test.body))
+			result := searched(t, contacts(crm.URL, func(l *Lookup) { l.Miss = test.miss }))
+			if result.Err != nil || len(result.Records) != 0 {
+				t.Errorf("result = %+v", result)
+			}
+		})
+	}
+}

@@ -186,3 +186,110 @@ func TestARecordDeletedSinceTheSearchIsDropped(t *testing.T) {
 		t.Errorf("result = %+v", result)
 	}
 }
+
+func TestADetailCanBeAnyRequest(t *testing.T) {
+	crm := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/rpc" {
+			answering(200, `[{"id":7,"phone":"0199000001"},{"id":8,"phone":"0199000002"}]`)(w, r)
+			return
+		}
+		answering(200, `{"result":[{"phone":"0427466347","name":"read"}]}`)(w, r)
+	})
+	result := searched(t, contacts(crm.URL, withDetail, func(l *Lookup) {
+		l.Detail = &Detail{Ask: Ask{
+			Method: http.MethodPost, Path: "/rpc", JSON: `{"read":[{record.id}],"id":"{contact.id}"}`, Headers: []Param{{"X-Id", "{record.id}"}}, Query: []Param{{"of", "{record.id}"}},
+		}, Records: "result"}
+		l.Headers = []Param{{"X-Scope", "of the list"}}
+	}))
+	if !slices.Equal(ids(result), []string{"7", "8"}) || result.Records[0].Name != "read" || result.Err != nil {
+		t.Errorf("found %+v, %v", result.Records, result.Err)
+	}
+	for _, request := range crm.asked()[1:] {
+		id := request.header.Get("X-Id")
+		if request.method != http.MethodPost || request.target != "/rpc?of="+id || request.body != `{"read":[`+id+`],"id":"`+id+`"}` || request.header.Get("X-Scope") != "" {
+			t.Errorf("asked %s %s %s with %v", request.method, request.target, request.body, request.header)
+		}
+	}
+}
+
+func TestWhereTheRecordStandsInTheDetail(t *testing.T) {
+	for name, test := range map[string]struct {
+		records, body string
+		finds         bool
+		want          string
+	}{
+		"the answer itself":   {"", `{"phone":"0427466347"}`, true, ""},
+		"below a path":        {"data.contact", `{"data":{"contact":{"phone":"0427466347"}}}`, true, ""},
+		"first of a list":     {"data", `{"data":[{"phone":"0427466347"},{"phone":"0199000001"}]}`, true, ""},
+		"a list of nobody":    {"data", `{"data":[]}`, false, ""},
+		"null":                {"data", `{"data":null}`, false, ""},
+		"false":               {"data", `{"data":false}`, false, ""},
+		"nowhere":             {"data", `{"list":[]}`, false, `nothing at "data" (records of detail)`},
+		"nowhere in an error": {"data", `{"error":{"code":-32000}}`, false, `nothing at "data" (records of detail)`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			crm := serve(t, listAndDetails(`[{"id":"7","phone":"0199000001"}]`, map[string]http.HandlerFunc{"7": answering(200, test.body)}))
+			result := searched(t, contacts(crm.URL, withDetail, func(l *Lookup) { l.Detail.Records = test.records }))
+			if (len(result.Records) == 1) != test.finds {
+				t.Errorf("found %q", ids(result))
+			}
+			switch {
+			case test.want != "":
+				hears(t, failure(t, result), test.want)
+			case result.Err != nil:
+				t.Error(result.Err)
+			}
+		})
+	}
+}
+
+// Some searches list ids alone.
+func TestRecordsThatAreOnlyIDs(t *testing.T) {
+	for name, list := range map[string]string{
+		"numbers":         `[7,8]`,
+		"texts":           `["7","8"]`,
+		"among others":    `[null,"7",{"id":"8"},false,["9"],"a b","` + strings.Repeat("9", 65) + `"]`,
+		"below the path":  `{"result":["7","8"]}`,
+		"of a keyed list": `{"a":7,"b":8}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			crm := serve(t, listAndDetails(list, map[string]http.HandlerFunc{
+				"7": answering(200, `{"phone":"0427466347","name":"seven"}`), "8": answering(200, `{"phone":"0199000001"}`),
+			}))
+			result := searched(t, contacts(crm.URL, withDetail, func(l *Lookup) {
+				l.Records = map[string]string{"below the path": "result", "of a keyed list": "@values"}[name]
+			}))
+			if record := found(t, result); record.ID != "7" || record.Name != "seven" {
+				t.Errorf("found %+v", record)
+			}
+			if len(crm.asked()) != 3 {
+				t.Errorf("asked %q", crm.targets())
+			}
+		})
+	}
+	t.Run("are none where nothing tells of one", func(t *testing.T) {
+		crm := serve(t, answering(200, `[7,8]`))
+		hears(t, failure(t, searched(t, contacts(crm.URL))), "holds no objects")
+	})
+}
+
+func TestADetailThatCanNotBe(t *testing.T) {
+	for name, test := range map[string]struct {
+		detail Detail
+		want   string
+	}{
+		"no path":           {Detail{Records: "a"}, "detail: GET: missing"},
+		"a bad path":        {Detail{Ask: Ask{Path: "/{record.id}"}, Records: "a..b"}, `detail: records: the gjson path "a..b"`},
+		"a GET with a body": {Detail{Ask: Ask{Path: "/{record.id}", JSON: `{}`}}, "detail: GET: a GET has no body"},
+		"a placeholder":     {Detail{Ask: Ask{Path: "/{follow.x.id}"}}, "detail: GET: unknown placeholder {follow.x.id}"},
+		"no JSON":           {Detail{Ask: Ask{Method: http.MethodPost, Path: "/x", JSON: `{"a":{record.id}`}}, "detail: json: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Compile(contacts("https://crm.example.com", withDetail, func(l *Lookup) { l.Detail = &test.detail }), Options{})
+			if err == nil {
+				t.Fatal("it compiled")
+			}
+			hears(t, err.Error(), "lookup contact: "+test.want)
+		})
+	}
+}
