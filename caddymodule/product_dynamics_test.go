@@ -142,6 +142,10 @@ func dynamicsRows(o *office, r *http.Request) ([]any, error) {
 
 func TestDynamics(t *testing.T) { dynamics.test(t) }
 
+func TestDynamicsFindsByItsFirstSearch(t *testing.T) {
+	dynamics.testFirst(t, saasSpellings, []string{"(01) 23-45-67-89", "+33 (0)1 23 45 67 89"})
+}
+
 func TestDynamicsListsSomeRecords(t *testing.T) { dynamics.testSample(t) }
 
 func TestDynamicsLeavesDeactivatedRecordsOut(t *testing.T) {

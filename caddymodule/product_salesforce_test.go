@@ -198,6 +198,10 @@ func salesforceCases(selected, where string) (any, error) {
 
 func TestSalesforce(t *testing.T) { salesforce.test(t) }
 
+func TestSalesforceFindsByItsFirstSearch(t *testing.T) {
+	salesforce.testFirst(t, measured, []string{"+33 (0)1 23 45 67 89"})
+}
+
 func TestSalesforceListsSomeRecords(t *testing.T) { salesforce.testSample(t) }
 
 func TestSalesforceLeavesConvertedLeadsOut(t *testing.T) {

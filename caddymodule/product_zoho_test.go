@@ -42,6 +42,9 @@ var zohoModules = map[string]struct {
 	"Leads":    {"lead", map[string]string{"id": "id", "Full_Name": "name", "Email": "email", "Company": "company"}, []string{"Phone", "Mobile", "Fax"}},
 }
 
+// zohoNarrow is the mood in which tokens lack a scope.
+const zohoNarrow = failing + 1
+
 func zohoStandIn(o *office) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /oauth/v2/token", func(w http.ResponseWriter, r *http.Request) {
@@ -61,6 +64,9 @@ func zohoStandIn(o *office) http.Handler {
 		switch {
 		case !ok || !o.admits(token):
 			zohoError(w, http.StatusUnauthorized, "INVALID_TOKEN", "invalid oauth token")
+			return
+		case o.is(zohoNarrow):
+			zohoError(w, http.StatusUnauthorized, "OAUTH_SCOPE_MISMATCH", "Unauthorized")
 			return
 		case o.is(failing):
 			zohoError(w, http.StatusInternalServerError, "INTERNAL_ERROR", "Internal Server Error")
@@ -121,6 +127,10 @@ func zohoRecords(o *office, query string) ([]any, error) {
 
 func TestZoho(t *testing.T) { zoho.test(t) }
 
+func TestZohoFindsByItsFirstSearch(t *testing.T) {
+	zoho.testFirst(t, saasSpellings, []string{"(01) 23-45-67-89", "+33 (0)1 23 45 67 89"})
+}
+
 func TestZohoListsSomeRecords(t *testing.T) { zoho.testSample(t) }
 
 // A user of one data centre whose tokens are asked for in another is told so by
@@ -131,5 +141,22 @@ func TestZohoSaysThatTheClientIsWrong(t *testing.T) {
 	d.expect(t, unreachablePage)
 	if why := d.why(); !strings.Contains(why, "invalid_client") {
 		t.Errorf("the log says %s", why)
+	}
+}
+
+// Zoho gives ten tokens in ten minutes: those that it refuses must not use them
+// up.
+func TestZohoRefusesTokensWithoutTheScope(t *testing.T) {
+	d := zoho.open(t, zoho.options)
+	d.known()
+	d.office.become(zohoNarrow)
+	for range 12 {
+		d.expect(t, unreachablePage)
+	}
+	if logins := d.office.countLogins(); logins > 9 {
+		t.Errorf("%d tokens were asked for", logins)
+	}
+	if log := d.log(); !strings.Contains(log, "the token or session that it has just given") {
+		t.Errorf("the log says %s", d.why())
 	}
 }

@@ -76,3 +76,30 @@ func (p product) testSample(t *testing.T) {
 		}
 	}
 }
+
+// saasSpellings are those that CRMs are asked for which compare texts.
+var saasSpellings = []string{"+33123456789", "33123456789", "0123456789", "0033123456789", "+33 1 23 45 67 89", "01 23 45 67 89", "01.23.45.67.89", "01-23-45-67-89"}
+
+// testFirst makes the first searches only: each must find a number in all
+// fields, and all spellings but those that are left to the second.
+func (p product) testFirst(t *testing.T, found, missed []string) {
+	d := p.open(t, p.options+"\notherwise off")
+	for _, k := range p.kinds {
+		rosa := card{ID: "4711", First: "Rosa", Last: "Marin", Company: "Quai Nord"}
+		store := func(field int, spelling string) {
+			rosa.Phones = make([]string, k.phones)
+			rosa.Phones[field] = spelling
+			d.office.file(k.name, rosa)
+		}
+		for field := range k.phones {
+			for _, spelling := range found {
+				store(field, spelling)
+				d.expect(t, fill(k.page, d.address, rosa))
+			}
+		}
+		for _, spelling := range missed {
+			store(0, spelling)
+			d.expect(t, nonePage)
+		}
+	}
+}
