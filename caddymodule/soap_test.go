@@ -132,11 +132,17 @@ func TestASOAPFaultIsAFailure(t *testing.T) {
 			d.expect(t, d.address+"/customers/4711")
 			d.office.become(failing)
 			d.expect(t, unreachablePage)
+			if why := d.why(); !strings.Contains(why, "Database is away.") {
+				t.Errorf("the log says %s", why)
+			}
 		})
 		t.Run(fmt.Sprint(status, " for wrong credentials"), func(t *testing.T) {
 			d := openSOAP(t, status, "an&other")
 			d.office.file("customer", card{ID: "4711", Last: "Marin", Phones: []string{"+33123456789"}})
 			d.expect(t, unreachablePage)
+			if why := d.why(); !strings.Contains(why, "could not be authenticated") {
+				t.Errorf("the log says %s", why)
+			}
 			if log := d.log(); strings.Contains(log, "an&other") || strings.Contains(log, "an&amp;other") {
 				t.Error("the log repeats the password")
 			}
