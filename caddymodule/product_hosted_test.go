@@ -50,7 +50,7 @@ func (p product) testSampleOfHosted(t *testing.T) {
 	if err := rest.UnmarshalCaddyfile(caddyfile.NewTestDispenser(p.preset + " " + d.address + p.path + " {\n" + options + "\n}")); err != nil {
 		t.Fatal(err)
 	}
-	engine, err := rest.compile(loadedSettings(), host{})
+	engine, err := rest.compile(loadedSettings(), host{transport: http.DefaultTransport})
 	if err != nil {
 		t.Fatal(err)
 	}
