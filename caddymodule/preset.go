@@ -44,5 +44,5 @@ func unknownPreset(name string) error {
 	if nearest := template.Nearest(name, append(slices.Clone(known), "rest")); nearest != "" {
 		return fmt.Errorf("there is no connector or preset %q; did you mean %s?", name, nearest)
 	}
-	return fmt.Errorf("there is no connector or preset %q; there are rest, %s", name, strings.Join(known, ", "))
+	return fmt.Errorf("there is no connector or preset %q; write rest for a CRM of your own, or one of %s", name, strings.Join(known, ", "))
 }
