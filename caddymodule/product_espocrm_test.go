@@ -169,6 +169,8 @@ auth sign {
 	p.test(t)
 }
 
+func TestEspoCRMsSamples(t *testing.T) { espoCRM.testSample(t) }
+
 func TestEspoCRMsPages(t *testing.T) {
 	espoCRM.open(t, espoCRM.options).showsPages(t, "/#Contact/create", "/#Contact")
 }

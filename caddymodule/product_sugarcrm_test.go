@@ -208,7 +208,7 @@ func TestSugarCRMOnAPlatformOfItsOwn(t *testing.T) {
 	d = sugarCRM.open(t, sugarCRM.options+"\nplatform unregistered")
 	d.known()
 	d.expect(t, unreachablePage)
-	if why := d.why(); !strings.Contains(why, "422 Unprocessable Entity: invalid_parameter") {
+	if why := d.why(); !strings.Contains(why, "422 Unprocessable Entity: invalid_parameter: Unknown platform") {
 		t.Errorf("the log says %s", why)
 	}
 }
@@ -226,6 +226,8 @@ func TestSugarCRMWithMoreStrangersThanAPageKnowsNobody(t *testing.T) {
 	d.office.file("contact", strangers[:50]...)
 	d.expect(t, nonePage)
 }
+
+func TestSugarCRMsSamples(t *testing.T) { sugarCRM.testSample(t) }
 
 func TestSugarCRMsPages(t *testing.T) {
 	sugarCRM.open(t, sugarCRM.options).showsPages(t, "/#Contacts/create", "/#search/123456789")

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -128,7 +130,7 @@ func suiteCRMList(w http.ResponseWriter, r *http.Request, o *office) {
 	pages := (len(cards) + asked.size - 1) / asked.size
 	data := []any{}
 	for _, c := range cards[:min(asked.size, len(cards))] {
-		attributes := map[string]any{"name": strings.TrimSpace(c.First + " " + c.Last), "email1": c.Email, "account_name": c.Company}
+		attributes := map[string]any{"name": suiteCRMHTML(strings.TrimSpace(c.First + " " + c.Last)), "email1": c.Email, "account_name": suiteCRMHTML(c.Company)}
 		for i, field := range module.phones {
 			attributes[field] = c.phone(i)
 		}
@@ -140,6 +142,11 @@ func suiteCRMList(w http.ResponseWriter, r *http.Request, o *office) {
 		data = append(data, map[string]any{"type": module.bean, "id": c.ID, "attributes": attributes, "relationships": map[string]any{}})
 	}
 	reply(w, map[string]any{"meta": map[string]any{"total-pages": pages, "records-on-this-page": len(data)}, "data": data})
+}
+
+// suiteCRMHTML is how the API writes a text: as HTML, but for the ampersand.
+func suiteCRMHTML(text string) string {
+	return strings.NewReplacer("'", "&#039;", `"`, "&quot;", "<", "&lt;", ">", "&gt;").Replace(text)
 }
 
 // suiteCRMSearch is what a request asks for.
@@ -272,6 +279,51 @@ func TestSuiteCRMThatReturnsEverybodyKnowsNobody(t *testing.T) {
 	d.expect(t, unreachablePage)
 	if why := d.why(); !strings.Contains(why, "crm suitecrm: lookup contact: the answer says that it failed") {
 		t.Errorf("the log says %s", why)
+	}
+}
+
+func TestSuiteCRMsNamesAreRead(t *testing.T) {
+	for _, p := range []product{suiteCRM, suiteCRM8} {
+		t.Run(p.preset, func(t *testing.T) {
+			d := p.open(t, p.options)
+			d.office.file("contact", card{ID: "1", First: "Siobhán", Last: "O'Brien", Company: `Fish & Sons "Quay"`, Phones: []string{knownCaller}})
+			if title := d.ring(knownCaller).field("title"); title != `Siobhán O'Brien|Fish & Sons "Quay"|` {
+				t.Errorf("the title is %v", title)
+			}
+			d.office.file("account", card{ID: "1", Last: "L'Atelier", Phones: []string{knownCaller}})
+			if title := d.ring(knownCaller).field("title"); title != "L'Atelier|L'Atelier|" {
+				t.Errorf("the title is %v", title)
+			}
+		})
+	}
+}
+
+func TestSuiteCRMsSamples(t *testing.T) {
+	for _, p := range []product{suiteCRM, suiteCRM8} {
+		t.Run(p.preset, p.testSample)
+		t.Run(p.preset+" of a full page", p.testFullSample)
+	}
+}
+
+// testFullSample lists as many records as are asked for, which is no failure
+// as a full page of a search is.
+func (p product) testFullSample(t *testing.T) {
+	o := &office{t: t, sessions: map[string]bool{}}
+	address := runStandIn(t, o, p.standIn)
+	config := filepath.Join(t.TempDir(), "Caddyfile")
+	text := fmt.Sprintf("http://127.0.0.1:1 {\n\tscreen_pop {\n\t\torigins %s\n\t\tregion FR\n\t\tcrm %s %s {\n%s\n}\n}\n}\n", agentOrigin, p.preset, address, p.options)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var cards []card
+	for i := range 60 {
+		cards = append(cards, card{ID: fmt.Sprint(i), Last: "Olsen", Phones: []string{fmt.Sprintf("+3398765%04d", i)}})
+	}
+	o.file("contact", cards...)
+	var out strings.Builder
+	status, err := check{out: &out, config: config, adapter: "caddyfile", sample: defaultSample}.run()
+	if err != nil || status != exitFound || !strings.Contains(out.String(), "contact: 50 records") {
+		t.Errorf("status %d, %v\n%s", status, err, out.String())
 	}
 }
 
