@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -104,8 +105,11 @@ func (d dolibarrTable) list(o *office, w http.ResponseWriter, r *http.Request) {
 // dolibarrCriterion is one condition, as Dolibarr recognises it.
 var dolibarrCriterion = regexp.MustCompile(`^\(([^:'()]+):([^:'()]+):'([^:()']*)'\)$`)
 
-// filter reads criteria that are joined by or.
+// filter reads criteria that are joined by or; without any, everybody is listed.
 func (d dolibarrTable) filter(text string) (match func(card) bool, understood bool) {
+	if text == "" {
+		return func(card) bool { return true }, true
+	}
 	matches := []func(card) bool{}
 	for criterion := range strings.SplitSeq(text, " or ") {
 		parts := dolibarrCriterion.FindStringSubmatch(criterion)
@@ -136,7 +140,31 @@ func likeAsMySQL(pattern, text string) bool {
 	return regexp.MustCompile("(?is)^" + expression + "$").MatchString(text)
 }
 
-func TestDolibarr(t *testing.T) { dolibarr.test(t) }
+// testAmongMany makes sure that the filter is the product's work: the record is
+// behind more strangers than a page has.
+func (p product) testAmongMany(t *testing.T) {
+	d := p.open(t, p.options)
+	for _, k := range p.kinds {
+		var cards []card
+		for i := range 150 {
+			cards = append(cards, card{ID: strconv.Itoa(1000 + i), Last: "Olsen", Company: "Olsen SARL", Phones: []string{fmt.Sprintf("+33987654%03d", i)}})
+		}
+		for _, spelling := range p.found {
+			rosa := card{ID: "4711", First: "Rosa", Last: "Marin", Company: "Quai Nord", Phones: []string{spelling}}
+			d.office.file(k.name, append(cards, rosa)...)
+			d.expect(t, fill(k.page, d.address, rosa))
+		}
+	}
+}
+
+func TestDolibarr(t *testing.T) {
+	dolibarr.test(t)
+	t.Run("one among many", dolibarr.testAmongMany)
+	t.Run("a sample", dolibarr.testSample)
+	t.Run("its pages", func(t *testing.T) {
+		dolibarr.open(t, dolibarr.options).showsPages(t, "/contact/card.php?action=create&phone_pro=%2B33123456789", "/contact/list.php?search_phone=123456789")
+	})
+}
 
 // Dolibarr 19 and later say nobody with an empty list.
 func TestDolibarrFindsNobodyInAnEmptyList(t *testing.T) {

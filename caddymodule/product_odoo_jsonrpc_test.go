@@ -95,7 +95,14 @@ func (c odooCall) answer(o *office) (result any, failure map[string]any) {
 	return found, nil
 }
 
-func TestOdooJSONRPC(t *testing.T) { odooJSONRPC.test(t) }
+func TestOdooJSONRPC(t *testing.T) {
+	odooJSONRPC.test(t)
+	t.Run("one among many", odooJSONRPC.testAmongMany)
+	t.Run("a sample", odooJSONRPC.testSample)
+	t.Run("its pages", func(t *testing.T) {
+		odooJSONRPC.open(t, odooJSONRPC.options).showsPages(t, "/web#model=res.partner&view_type=form", "/web#action=contacts.action_contacts")
+	})
+}
 
 // phone_sanitized is only of the first number.
 func TestOdooJSONRPCFindsTheSecondNumber(t *testing.T) {

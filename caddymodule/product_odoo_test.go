@@ -274,7 +274,14 @@ func (d odooDatabase) phoneSearch(operator, text string) (odooMatch, error) {
 	}, nil
 }
 
-func TestOdoo(t *testing.T) { odoo.test(t) }
+func TestOdoo(t *testing.T) {
+	odoo.test(t)
+	t.Run("one among many", odoo.testAmongMany)
+	t.Run("a sample", odoo.testSample)
+	t.Run("its pages", func(t *testing.T) {
+		odoo.open(t, odoo.options).showsPages(t, "/odoo/res.partner/new", "/odoo/action-contacts.action_contacts")
+	})
+}
 
 // A foreign number that was typed as it is dialled at home: Odoo knows the
 // country of the record.

@@ -64,7 +64,14 @@ func vtigerCloudAnswer(w http.ResponseWriter, r *http.Request, ask func(r *http.
 	vtigerResult(w, result)
 }
 
-func TestVtigerCloud(t *testing.T) { vtigerCloud.test(t) }
+func TestVtigerCloud(t *testing.T) {
+	vtigerCloud.test(t)
+	t.Run("one among many", vtigerCloud.testAmongMany)
+	t.Run("a sample", vtigerCloud.testSample)
+	t.Run("its pages", func(t *testing.T) {
+		vtigerCloud.open(t, vtigerCloud.options).showsPages(t, "/view/list?module=Contacts", "/view/list?module=Contacts")
+	})
+}
 
 // The edition's limit is no stranger who calls.
 func TestVtigerCloudsLimitIsNotNobody(t *testing.T) {

@@ -307,7 +307,14 @@ func (q *vtigerQuery) limit() (int, error) {
 	return limit, nil
 }
 
-func TestVtiger(t *testing.T) { vtiger.test(t) }
+func TestVtiger(t *testing.T) {
+	vtiger.test(t)
+	t.Run("one among many", vtiger.testAmongMany)
+	t.Run("a sample", vtiger.testSample)
+	t.Run("its pages", func(t *testing.T) {
+		vtiger.open(t, vtiger.options).showsPages(t, "/index.php?module=Contacts&view=Edit&phone=%2B33123456789", "/index.php?module=Contacts&view=List&search_key=phone&search_value=123456789&operator=c")
+	})
+}
 
 func TestVtigerEndedSessionsAreOpenedAgain(t *testing.T) {
 	for _, code := range []string{"INVALID_SESSIONID", "SESSION_EXPIRED", "SESSION_LEFT_IDLE", "AUTHENTICATION_REQUIRED"} {

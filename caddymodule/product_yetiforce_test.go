@@ -155,8 +155,11 @@ func (m yetiForceModule) selected(c card, fields []any) map[string]any {
 }
 
 // condition reads conditions that are joined by or. One with an operator that
-// YetiForce does not know is left out.
+// YetiForce does not know is left out; without any, everybody is listed.
 func (m yetiForceModule) condition(text string) (func(card) bool, error) {
+	if text == "" {
+		text = "[]"
+	}
 	var conditions []struct {
 		FieldName, Value, Operator string
 		Group                      *bool
@@ -188,7 +191,14 @@ func (m yetiForceModule) condition(text string) (func(card) bool, error) {
 	}, nil
 }
 
-func TestYetiForce(t *testing.T) { yetiForce.test(t) }
+func TestYetiForce(t *testing.T) {
+	yetiForce.test(t)
+	t.Run("one among many", yetiForce.testAmongMany)
+	t.Run("a sample", yetiForce.testSample)
+	t.Run("its pages", func(t *testing.T) {
+		yetiForce.open(t, yetiForce.options).showsPages(t, "/index.php?module=Contacts&view=Edit&phone=%2B33123456789", "/index.php?module=Contacts&view=List")
+	})
+}
 
 // A release that knows other operators would list everybody: whether the caller
 // is among them is not known.
