@@ -51,7 +51,7 @@ var glpi = product{
 				glpiError(w, http.StatusInternalServerError, "ERROR_SQL", "An internal error occurred while trying to fetch the data.")
 			case r.PathValue("type") == "Ticket":
 				glpiAnswer(w, r, []map[string]any{
-					{"1": "Printer on fire", "2": 815, "4": "4711", "12": "notold"},
+					{"1": "Printer &#38; fax on fire", "2": 815, "4": "4711", "12": "notold"},
 					{"1": "No coffee", "2": 814, "4": "4711", "12": "notold"},
 					{"1": "Long ago", "2": 3, "4": "4711", "12": "old"},
 					{"1": "Another's", "2": 816, "4": "4712", "12": "notold"},
@@ -82,10 +82,13 @@ func glpiRow(kind string, c card) map[string]any {
 	var phones []string
 	switch kind {
 	case "user":
-		row["1"], row["9"], row["34"], row["5"], row["80"] = "login", c.First, c.Last, []string{c.Email, "second@example.org"}, c.Company
+		row["1"], row["9"], row["34"], row["5"], row["80"] = "login", c.First, c.Last, []string{c.Email, "second@example.org"}, "Root entity &#62; "+c.Company
 		phones = []string{"6", "10", "11"}
 	case "contact":
 		row["1"], row["11"], row["6"], row["8"], row["80"] = c.Last, c.First, c.Email, c.Company, "Root entity"
+		if several := strings.Split(c.Company, "$$"); len(several) > 1 {
+			row["8"] = several
+		}
 		phones = []string{"3", "4", "10", "5"}
 	case "supplier":
 		row["1"], row["6"], row["80"] = c.Company, c.Email, "Root entity"
@@ -267,9 +270,15 @@ func (d *desk) wantTitle(t *testing.T, want string) {
 func TestGLPIShowsTheOpenTicketsOfAUser(t *testing.T) {
 	d := glpi.showing(t, "{contact.name}: {contact.tickets} open, {contact.ticket} {contact.ticket_title} {contact.ticket_url}")
 	d.office.file("user", card{ID: "4711", First: "Rosa", Last: "Marin", Phones: []string{"01 23 45 67 89"}})
-	d.wantTitle(t, "Rosa Marin: 2 open, 815 Printer on fire "+d.address+"/front/ticket.form.php?id=815")
+	d.wantTitle(t, "Rosa Marin: 2 open, 815 Printer & fax on fire "+d.address+"/front/ticket.form.php?id=815")
 	d.office.file("user", card{ID: "4713", First: "Ole", Last: "Olsen", Phones: []string{"01 23 45 67 89"}})
 	d.wantTitle(t, "Ole Olsen: 0 open,")
+}
+
+func TestGLPIReadsWhatHasSeveralValues(t *testing.T) {
+	d := glpi.showing(t, "{contact.name} of {contact.company}")
+	d.office.file("contact", card{ID: "4711", First: "Rosa", Last: "Marin", Company: "Quai &#38; Nord$$Rade Sud", Phones: []string{"01 23 45 67 89"}})
+	d.wantTitle(t, "Rosa Marin of Quai & Nord")
 }
 
 func TestGLPISearchesUsersByAddressAsTheLookupDoes(t *testing.T) {

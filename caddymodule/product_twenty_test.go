@@ -30,7 +30,7 @@ var twenty = product{
 			limit, err := strconv.Atoi(query.Get("limit"))
 			depth := query.Get("depth")
 			filter := twentyEverybody
-			wrong := error(nil)
+			var wrong error
 			if text := query.Get("filter"); text != "" {
 				filter, wrong = twentyFilter(text)
 			}

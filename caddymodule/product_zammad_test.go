@@ -48,21 +48,20 @@ func zammadServer(o *office, counts bool) http.Handler {
 			reply(w, map[string]any{"error": "Invalid condition", "error_human": "An unknown error occurred"})
 			return
 		}
-		query := r.URL.Query()
 		records := []any{}
 		for _, c := range o.search("user", body.Condition.holds) {
-			record := map[string]any{
-				"id": json.Number(c.ID), "firstname": c.First, "lastname": c.Last, "login": "login", "email": c.Email, "vip": c.First == "Rosa",
-				"phone": c.phone(0), "mobile": c.phone(1), "fax": c.phone(2), "organization_id": 2,
-			}
-			if query.Get("expand") == "true" {
-				record["organization"] = c.Company
-			}
-			records = append(records, record)
+			records = append(records, zammadUser(c, r))
 		}
-		if counts && query.Get("with_total_count") == "true" {
+		if counts && r.URL.Query().Get("with_total_count") == "true" {
 			reply(w, map[string]any{"records": records, "total_count": len(records)})
 			return
+		}
+		reply(w, records)
+	}))
+	mux.HandleFunc("GET /api/v1/users", guarded(func(w http.ResponseWriter, r *http.Request) {
+		records := []any{}
+		for _, c := range o.all("user") {
+			records = append(records, zammadUser(c, r))
 		}
 		reply(w, records)
 	}))
@@ -74,6 +73,19 @@ func zammadServer(o *office, counts bool) http.Handler {
 		reply(w, map[string]any{"ticket_ids_open": open, "ticket_ids_closed": []int{3}, "assets": map[string]any{}})
 	}))
 	return mux
+}
+
+// zammadUser is a card as a request wants it: with names instead of ids alone,
+// or without.
+func zammadUser(c card, r *http.Request) map[string]any {
+	user := map[string]any{
+		"id": json.Number(c.ID), "firstname": c.First, "lastname": c.Last, "login": "login", "email": c.Email, "vip": c.First == "Rosa",
+		"phone": c.phone(0), "mobile": c.phone(1), "fax": c.phone(2), "organization_id": 2,
+	}
+	if r.URL.Query().Get("expand") == "true" {
+		user["organization"] = c.Company
+	}
+	return user
 }
 
 // zammadCondition is a group of conditions, or one.
