@@ -60,4 +60,8 @@ func axonautError(w http.ResponseWriter, status int, message string) {
 
 func TestAxonaut(t *testing.T) { axonaut.test(t) }
 
-func TestAxonautSample(t *testing.T) { axonaut.testSampleOfHosted(t) }
+func TestAxonautFindsByItsFirstSearch(t *testing.T) {
+	axonaut.testFirst(t, []string{"+33123456789", "0123456789", "01 23 45 67 89", "+33 1 23 45 67 89"}, []string{"01.23.45.67.89", "0033123456789"})
+}
+
+func TestAxonautListsSomeRecords(t *testing.T) { axonaut.testSample(t) }

@@ -3,10 +3,13 @@ package caddymodule
 import (
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Bitrix24 as its documentation tells, and its source where that says how
@@ -185,7 +188,7 @@ func bitrix24Code(number string) string {
 
 func TestBitrix24(t *testing.T) { bitrix24.test(t) }
 
-func TestBitrix24Sample(t *testing.T) { bitrix24.testSampleOfHosted(t) }
+func TestBitrix24ListsSomeRecords(t *testing.T) { bitrix24.testSample(t) }
 
 func TestBitrix24Links(t *testing.T) {
 	bitrix24.testLinksOfHosted(t, "/crm/contact/list/", "/crm/contact/details/0/")
@@ -206,5 +209,22 @@ func TestBitrix24ContactWithoutACompany(t *testing.T) {
 	}
 	if log := d.log(); strings.Contains(log, "ID is not defined") {
 		t.Errorf("the log complains: %s", log)
+	}
+}
+
+// The webhook is the secret, and stands in the address of every request.
+func TestBitrix24KeepsTheWebhookSecret(t *testing.T) {
+	o := &office{t: t, sessions: map[string]bool{}}
+	address := runStandIn(t, o, bitrix24.standIn)
+	o.file("contact", card{ID: "7", First: "Rosa", Last: "Marin", Phones: []string{"+33123456789"}})
+	config := filepath.Join(t.TempDir(), "Caddyfile")
+	text := "http://127.0.0.1:1 {\n\tscreen_pop {\n\t\torigins " + agentOrigin + "\n\t\tregion FR\n\t\tcrm bitrix24 " + address + " {\n\t\t\twebhook 1/the-code\n\t\t}\n\t}\n}\n"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	status, err := check{out: &out, config: config, adapter: "caddyfile", number: knownCaller, deadline: 10 * time.Second}.run()
+	if err != nil || status != exitFound || !strings.Contains(out.String(), "/rest/***/crm.duplicate.findbycomm") || strings.Contains(out.String(), "the-code") {
+		t.Errorf("status %d, %v\n%s", status, err, out.String())
 	}
 }

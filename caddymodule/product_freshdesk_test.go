@@ -103,7 +103,7 @@ func freshdeskFilter(query string) (match func(card) bool, ok bool) {
 
 func TestFreshdesk(t *testing.T) { freshdesk.test(t) }
 
-func TestFreshdeskSample(t *testing.T) { freshdesk.testSampleOfHosted(t) }
+func TestFreshdeskListsSomeRecords(t *testing.T) { freshdesk.testSample(t) }
 
 func TestFreshdeskLinks(t *testing.T) {
 	freshdesk.testLinksOfHosted(t, "/a/search/customers?term=0123456789", "/a/contacts/new")

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
 // What the stand-ins of several hosted products share.
@@ -39,43 +37,6 @@ func hostedID(c card) int {
 // ones.
 func hostedNumbers(c card) []string {
 	return slices.DeleteFunc(slices.Clone(c.Phones), func(number string) bool { return number == "" })
-}
-
-// testSampleOfHosted checks that the preset lists records, whatever their
-// numbers, with all that they have.
-func (p product) testSampleOfHosted(t *testing.T) {
-	d := p.open(t, p.options)
-	options := strings.ReplaceAll(p.options, "$CRM", d.address)
-	rest := &REST{}
-	if err := rest.UnmarshalCaddyfile(caddyfile.NewTestDispenser(p.preset + " " + d.address + p.path + " {\n" + options + "\n}")); err != nil {
-		t.Fatal(err)
-	}
-	engine, err := rest.compile(loadedSettings(), host{transport: http.DefaultTransport})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer engine.Close()
-	for _, k := range p.kinds {
-		numbers := []string{"+33987654321", "01 99 00 12 34", "0033199001235", "01.99.00.12.36"}[:k.phones]
-		d.office.file(k.name, card{ID: "4711", First: "Rosa", Last: "Marin", Company: "Quai Nord", Email: "rosa@example.org", Phones: numbers})
-		listed := 0
-		for _, sampled := range engine.Sample(t.Context(), 50) {
-			if sampled.Err != nil {
-				t.Errorf("%s: %v", k.name, sampled.Err)
-			}
-			for _, record := range sampled.Records {
-				listed++
-				// A number may be listed twice: as the first, and among all.
-				phones := slices.Compact(record.Phones)
-				if record.ID != "4711" || !slices.Equal(phones, numbers) {
-					t.Errorf("%s: the sample has %+v, want the numbers %q", k.name, record, numbers)
-				}
-			}
-		}
-		if listed != 1 {
-			t.Errorf("%s: the sample has %d records, want 1", k.name, listed)
-		}
-	}
 }
 
 // retitle gives what is opened another title, to see a record's fields.

@@ -76,7 +76,11 @@ func pipedriveError(w http.ResponseWriter, status int, text string) {
 
 func TestPipedrive(t *testing.T) { pipedrive.test(t) }
 
-func TestPipedriveSample(t *testing.T) { pipedrive.testSampleOfHosted(t) }
+func TestPipedriveFindsByItsFirstSearch(t *testing.T) {
+	pipedrive.testFirst(t, []string{"+33123456789", "33123456789", "0033123456789", "0123456789", "01 23 45 67 89", "+33 1 23 45 67 89"}, []string{"01.23.45.67.89", "(01) 23-45-67-89"})
+}
+
+func TestPipedriveListsSomeRecords(t *testing.T) { pipedrive.testSample(t) }
 
 func TestPipedriveLinks(t *testing.T) {
 	pipedrive.testLinksOfHosted(t, "/persons/list", "/persons/list#dialog/person/add")

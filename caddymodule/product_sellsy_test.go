@@ -134,10 +134,14 @@ func sellsyFound(kind string, c card) map[string]any {
 
 func TestSellsy(t *testing.T) { sellsy.test(t) }
 
-func TestSellsySample(t *testing.T) {
+func TestSellsyFindsByItsFirstSearch(t *testing.T) {
+	sellsy.testFirst(t, []string{"+33123456789"}, []string{"0123456789", "01 23 45 67 89"})
+}
+
+func TestSellsyListsSomeRecords(t *testing.T) {
 	p := sellsy
 	p.kinds = p.kinds[:2]
-	p.testSampleOfHosted(t)
+	p.testSample(t)
 }
 
 func TestSellsyLinks(t *testing.T) { sellsy.testLinksOfHosted(t, "/peoples", "/peoples") }

@@ -167,9 +167,13 @@ func serviceNowByOAuth() product {
 
 func TestServiceNow(t *testing.T) { serviceNow.test(t) }
 
+func TestServiceNowFindsByItsFirstSearch(t *testing.T) {
+	serviceNow.testFirst(t, append([]string{"01-23-45-67-89"}, measured...), []string{"+33123456789 ext. 12", "+33(0)123456789"})
+}
+
 func TestServiceNowByOAuth(t *testing.T) { serviceNowByOAuth().test(t) }
 
-func TestServiceNowSample(t *testing.T) { serviceNow.testSampleOfHosted(t) }
+func TestServiceNowListsSomeRecords(t *testing.T) { serviceNow.testSample(t) }
 
 func TestServiceNowTellsActiveIncidents(t *testing.T) {
 	d := serviceNow.open(t, serviceNow.options)

@@ -128,7 +128,7 @@ func TestZendesk(t *testing.T) { zendesk.test(t) }
 
 func TestZendeskByOAuth(t *testing.T) { zendeskByOAuth().test(t) }
 
-func TestZendeskSample(t *testing.T) { zendesk.testSampleOfHosted(t) }
+func TestZendeskListsSomeRecords(t *testing.T) { zendesk.testSample(t) }
 
 func TestZendeskLinks(t *testing.T) {
 	zendesk.testLinksOfHosted(t, "/agent/search/1?type=user&q=phone%3A*123456789", "/agent/users/new")
