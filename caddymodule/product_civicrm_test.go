@@ -117,6 +117,10 @@ func civiCRMError(w http.ResponseWriter, status int, words string) {
 
 func TestCiviCRM(t *testing.T) { civiCRM.test(t) }
 
+func TestCiviCRMFindsByItsFirstSearch(t *testing.T) {
+	civiCRM.testFirst(t, measured, []string{"+33 (0)1 23 45 67 89", "01 23 45 67 89 ext. 12"})
+}
+
 func TestCiviCRMAContactWithTheNumberTwiceIsOne(t *testing.T) {
 	d := civiCRM.open(t, civiCRM.options)
 	d.office.file("contact", card{ID: "203", First: "Rosa", Last: "Marin", Phones: []string{"01 23 45 67 89", "+33 1 23 45 67 89"}})

@@ -199,6 +199,10 @@ func twentyError(w http.ResponseWriter, status int, code, words string) {
 
 func TestTwenty(t *testing.T) { twenty.test(t) }
 
+func TestTwentyFindsByItsFirstSearch(t *testing.T) {
+	twenty.testFirst(t, measured, []string{"raw:01 23 45 67 89"})
+}
+
 func TestTwentyTheSameNationalNumberOfAnotherCountryIsAStrangers(t *testing.T) {
 	d := twenty.open(t, twenty.options)
 	for _, phones := range [][]string{{"+32 123456789"}, {"", "+32 123456789"}} {

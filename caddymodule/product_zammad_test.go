@@ -133,6 +133,10 @@ func (z zammadCondition) holds(c card) bool {
 
 func TestZammad(t *testing.T) { zammad.test(t) }
 
+func TestZammadFindsByItsFirstSearch(t *testing.T) {
+	zammad.testFirst(t, []string{"+33123456789", "33123456789", "0123456789", "0033123456789", "+33 1 23 45 67 89", "01 23 45 67 89"}, []string{"01.23.45.67.89", "(01) 23-45-67-89"})
+}
+
 func TestZammadShowsTheOpenTicketsOfAUser(t *testing.T) {
 	d := zammad.showing(t, "{contact.name}: {contact.tickets} open, {contact.ticket_url} {contact.vip}")
 	d.office.file("user", card{ID: "4711", First: "Rosa", Last: "Marin", Phones: []string{"01 23 45 67 89"}})
