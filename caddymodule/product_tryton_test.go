@@ -19,7 +19,7 @@ var tryton = product{
 	wrong:    [2]string{"the-password", "another-password"},
 	rejected: "401 Unauthorized",
 	kinds:    []kind{{name: "party", phones: len(trytonTypes), page: "$CRM/#crm/model/party.party/$ID", title: "$NAME||$EMAIL"}},
-	found:    slices.Concat(measured, []string{"+33 (0)1 23 45 67 89", "+33 1 23 45 67 89 ext. 12", "01/23/45/67/89"}),
+	found:    slices.Concat(measured, []string{"+33 (0)1 23 45 67 89", "+33 1 23 45 67 89 ext. 12", "01 23 45 67 89 ext. 12", "01/23/45/67/89"}),
 	sessions: true,
 	standIn: func(o *office) http.Handler {
 		mux := http.NewServeMux()
