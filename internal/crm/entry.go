@@ -74,22 +74,23 @@ func (e *entry) base(v values) (string, error) {
 	return base, nil
 }
 
-// letIn adds to a request what the CRM wants to see.
-func (e *entry) letIn(request *http.Request, path string, v values) error {
+// letIn adds to a request what the CRM wants to see. What a signature is made
+// of is left in the values.
+func (e *entry) letIn(request *http.Request, path string, v *values) error {
 	if len(e.derivations) > 0 {
 		v.signed = &signed{method: request.Method, path: path, derived: map[string]string{}}
 		for _, d := range e.derivations {
-			derived, err := d.of(v)
+			derived, err := d.of(*v)
 			if err != nil {
 				return fmt.Errorf("derive %s: %w", d.name, err)
 			}
 			v.signed.derived[d.name] = derived
 		}
 	}
-	if err := setHeaders(request, v, e.headers); err != nil {
+	if err := setHeaders(request, *v, e.headers); err != nil {
 		return err
 	}
-	query, err := encode("query", e.query, v)
+	query, err := encode("query", e.query, *v)
 	if err != nil {
 		return err
 	}

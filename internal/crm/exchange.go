@@ -1,7 +1,6 @@
 package crm
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -103,7 +102,7 @@ func (r *REST) perform(ctx context.Context, a *ask, v values) (*exchange, error)
 func (r *REST) attempt(ctx context.Context, a *ask, v values, base string, letIn *entry) (*exchange, error) {
 	request, err := r.build(a, v, base)
 	if err == nil && letIn != nil {
-		err = letIn.letIn(request, strings.TrimPrefix(request.URL.EscapedPath(), pathOf(base)), v)
+		err = letIn.letIn(request, strings.TrimPrefix(request.URL.EscapedPath(), pathOf(base)), &v)
 	}
 	if err != nil {
 		return &exchange{}, &refused{err}
@@ -112,7 +111,7 @@ func (r *REST) attempt(ctx context.Context, a *ask, v values, base string, letIn
 	if err != nil {
 		err = &unanswered{base, err}
 	}
-	r.witness.Load().see(r, cmp.Or(v.lookup, "login"), request, x, err)
+	r.witness.Load().see(r, v, request, x, err)
 	return x, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/tidwall/gjson"
@@ -45,24 +46,36 @@ func (c *compiler) secret(value string) {
 }
 
 // secrets are what must not appear in messages: those of the configuration,
-// and the tokens that the CRM gave for them.
+// and what the CRM gave for them.
 type secrets struct {
 	fixed  *strings.Replacer
 	tokens atomic.Pointer[strings.Replacer]
+
+	mu    sync.Mutex
+	given []string
 }
 
 func (s *secrets) fix(list []string) { s.fixed = hideAll(list) }
 
-// give notes what the CRM gave: every text in a token answer.
+// maxGiven is how many texts that the CRM gave are remembered: those of the
+// tokens and sessions that requests on their way may have, and a few more.
+const maxGiven = 50
+
+// give notes what the CRM gave: every text in an answer, but for addresses.
 func (s *secrets) give(answer string) {
-	var list []string
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, said := range texts(gjson.Parse(answer).Get("@values|@flatten")) {
-		if len(said) >= minToken {
-			list = append(list, said)
+		if len(said) >= minToken && !plainAddress.MatchString(said) && !slices.Contains(s.given, said) {
+			s.given = append(s.given, said)
 		}
 	}
-	s.tokens.Store(hideAll(list))
+	s.given = s.given[max(0, len(s.given)-maxGiven):]
+	s.tokens.Store(hideAll(s.given))
 }
+
+// plainAddress is where an API is, which is no secret: instance_url.
+var plainAddress = regexp.MustCompile(`^https?://[^?@]*$`)
 
 // minToken is the length from which a value in a token answer is hidden:
 // "Bearer" and "3600" are no secrets.
@@ -91,12 +104,16 @@ var percentEscape = regexp.MustCompile(`%[0-9A-F]{2}`)
 func hideAll(secrets []string) *strings.Replacer {
 	var forms []string
 	for _, secret := range secrets {
-		query := url.QueryEscape(secret)
-		for _, escaped := range []string{query, strings.ReplaceAll(query, "+", "%20"), url.PathEscape(secret)} {
-			forms = append(forms, escaped, percentEscape.ReplaceAllStringFunc(escaped, strings.ToLower))
+		forms = append(forms, secret, template.OneLine(secret), template.OneLine(html.EscapeString(secret)))
+		for _, written := range append(template.JSONForms(secret), secret) {
+			query := url.QueryEscape(written)
+			forms = append(forms, template.OneLine(written))
+			for _, escaped := range []string{query, strings.ReplaceAll(query, "+", "%20"), url.PathEscape(written)} {
+				forms = append(forms, escaped, percentEscape.ReplaceAllStringFunc(escaped, strings.ToLower))
+			}
 		}
-		forms = append(forms, template.OneLine(secret), template.OneLine(html.EscapeString(secret)))
 	}
+	forms = slices.DeleteFunc(forms, func(form string) bool { return len(form) < minSecret })
 	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
 	var replacements []string
 	for _, form := range forms {

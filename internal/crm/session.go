@@ -50,6 +50,7 @@ func (s *session) run(ctx context.Context, step loginStep, v values, taken map[s
 			return &refused{fmt.Errorf("login: derive %s: %w", step.derive.name, err)}
 		}
 		taken[step.derive.name], err = json.Marshal(derived)
+		s.keepSecret(taken)
 		return err
 	}
 	x, err := s.crm.attempt(ctx, step.ask, v, s.crm.api, nil)
@@ -69,7 +70,15 @@ func (s *session) run(ctx context.Context, step loginStep, v values, taken map[s
 		}
 		taken[t.Name] = value
 	}
+	s.keepSecret(taken)
 	return nil
+}
+
+// keepSecret hides what the steps so far brought in the errors of the next.
+func (s *session) keepSecret(taken map[string]json.RawMessage) {
+	if access, err := json.Marshal(taken); err == nil {
+		s.crm.secrets.give(string(access))
+	}
 }
 
 // check tells a session that was opened from one that was refused.

@@ -1,8 +1,11 @@
 package crm
 
 import (
+	"cmp"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -11,8 +14,17 @@ import (
 // Credentials are masked; numbers are not.
 type Witness struct {
 	mu        sync.Mutex
-	exchanges []Exchange
+	exchanges []witnessed
 	dropped   []Record
+}
+
+// witnessed is an exchange with what must be hidden in it: that is known only
+// once a login is over.
+type witnessed struct {
+	Exchange
+
+	crm    *REST
+	signed *signed
 }
 
 // Exchange is one request with its answer, as it was made.
@@ -38,7 +50,28 @@ func (r *REST) Watch(w *Witness) { r.witness.Store(w) }
 func (w *Witness) Exchanges() []Exchange {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.exchanges
+	var list []Exchange
+	for _, seen := range w.exchanges {
+		list = append(list, seen.masked())
+	}
+	return list
+}
+
+// masked is the exchange without credentials.
+func (w witnessed) masked() Exchange {
+	hide := w.crm.secrets.hide
+	if w.signed != nil {
+		own := hideAll(slices.Collect(maps.Values(w.signed.derived)))
+		hide = func(text string) string { return w.crm.secrets.hide(own.Replace(text)) }
+	}
+	e := w.Exchange
+	e.URL, e.Body, e.Answer, e.Header = hide(e.URL), hide(e.Body), hide(e.Answer), http.Header{}
+	for name, list := range w.Header {
+		for _, value := range list {
+			e.Header.Add(name, hide(value))
+		}
+	}
+	return e
 }
 
 // Dropped returns the records that were not the caller's.
@@ -49,28 +82,27 @@ func (w *Witness) Dropped() []Record {
 }
 
 // see notes an exchange.
-func (w *Witness) see(r *REST, lookup string, request *http.Request, x *exchange, err error) {
+func (w *Witness) see(r *REST, v values, request *http.Request, x *exchange, err error) {
 	if w == nil {
 		return
 	}
-	seen := Exchange{
-		Lookup: lookup, Method: request.Method, URL: r.secrets.hide(request.URL.String()), Header: http.Header{},
-		Status: x.status, Took: x.took, Answer: r.secrets.hide(x.body),
-	}
-	for name, list := range request.Header {
-		for _, value := range list {
-			seen.Header.Add(name, r.secrets.hide(value))
-		}
-	}
+	seen := witnessed{Exchange{
+		Lookup: cmp.Or(v.lookup, "login"), Method: request.Method, URL: request.URL.String(), Header: request.Header.Clone(),
+		Status: x.status, Took: x.took, Answer: x.body,
+	}, r, v.signed}
 	if request.GetBody != nil {
 		if body, bodyErr := request.GetBody(); bodyErr == nil {
 			text, _ := io.ReadAll(body) // from memory
-			seen.Body = r.secrets.hide(string(text))
+			seen.Body = string(text)
 		}
 	}
 	if err != nil {
 		seen.Err = failf("%s", r.describe(err))
 	}
+	w.note(seen)
+}
+
+func (w *Witness) note(seen witnessed) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.exchanges = append(w.exchanges, seen)
@@ -91,15 +123,13 @@ func (w *Witness) token(r *REST, request *http.Request, response *http.Response,
 	if w == nil {
 		return
 	}
-	seen := Exchange{Lookup: "token", Method: request.Method, URL: r.secrets.hide(request.URL.String()), Took: took}
+	seen := witnessed{Exchange{Lookup: "token", Method: request.Method, URL: request.URL.String(), Took: took}, r, nil}
 	if err != nil {
 		seen.Err = failf("%s", r.describe(err))
 	} else {
 		seen.Status = response.StatusCode
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.exchanges = append(w.exchanges, seen)
+	w.note(seen)
 }
 
 // tokenTransport shows the witness the requests for access tokens.

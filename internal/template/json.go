@@ -21,6 +21,18 @@ func jsonString(value string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(b.String()), `"`), `"`)
 }
 
+// JSONForms are the ways in which a text may stand in a JSON string: as this
+// package writes it, in ASCII, and as other programs escape it.
+func JSONForms(text string) []string {
+	plain := jsonString(text)
+	ascii := asciiJSON(plain)
+	escaped, err := json.Marshal(text)
+	if err != nil {
+		return nil // a string always encodes
+	}
+	return []string{plain, ascii, strings.Trim(string(escaped), `"`), strings.ReplaceAll(ascii, "/", `\/`)}
+}
+
 // inString writes a value that shares a JSON string with other text: often a
 // query language within JSON.
 func inString(value string) (string, error) { return jsonString(value), nil }
