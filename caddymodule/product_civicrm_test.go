@@ -93,7 +93,7 @@ func civiCRMSelects(where [][]any, row map[string]any) (bool, error) {
 		if !known {
 			return false, fmt.Errorf("invalid field '%v'", clause[0])
 		}
-		holds := false
+		var holds bool
 		switch clause[1] {
 		case "=":
 			holds = value == clause[2]

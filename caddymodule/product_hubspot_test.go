@@ -177,10 +177,7 @@ func hubSpotProperties(kind string, c card) map[string]string {
 
 // hubSpotSearchable is a number without its country code and zeros in front.
 func hubSpotSearchable(number string) string {
-	if strings.HasPrefix(number, "+33") {
-		number = number[3:]
-	}
-	return strings.TrimLeft(digits(number), "0")
+	return strings.TrimLeft(digits(strings.TrimPrefix(number, "+33")), "0")
 }
 
 func TestHubSpot(t *testing.T) { hubSpot.test(t) }

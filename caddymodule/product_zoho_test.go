@@ -100,7 +100,7 @@ var coqlQuery = regexp.MustCompile(`^select ([\w., ]+) from (\w+) where (.+) lim
 func zohoRecords(o *office, query string) ([]any, error) {
 	read := coqlQuery.FindStringSubmatch(query)
 	if read == nil {
-		return nil, fmt.Errorf("error occured while parsing the query %s", query)
+		return nil, fmt.Errorf("error parsing the query %s", query)
 	}
 	module, there := zohoModules[read[2]]
 	if most, err := strconv.Atoi(read[4]); !there || err != nil || most < 1 || most > 2000 {
