@@ -58,7 +58,7 @@ finds again: 0 means all, 1 not all, 2 that a CRM could not be asked.`,
 	command.Flags().Duration("deadline", 0, "Wait so long instead of the configured deadline")
 	command.Flags().Int("sample", 0, "Look at so many records of each kind")
 	command.Flags().Lookup("sample").NoOptDefVal = fmt.Sprint(defaultSample)
-	command.RunE = caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
+	command.RunE = exiting(func(flags caddycmd.Flags) (int, error) {
 		return check{
 			out: command.OutOrStdout(), config: flags.String("config"), adapter: flags.String("adapter"), number: flags.String("number"),
 			deadline: flags.Duration("deadline"), sample: flags.Int("sample"),
@@ -66,6 +66,27 @@ finds again: 0 means all, 1 not all, 2 that a CRM could not be asked.`,
 	})
 	return command
 }
+
+// exiting makes a command's status that of the process. Caddy's own wrapper takes
+// the status 1 for a success unless there is an error, which it then prints.
+func exiting(run caddycmd.CommandFunc) func(*cobra.Command, []string) error {
+	return func(command *cobra.Command, args []string) error {
+		command.SilenceErrors, command.SilenceUsage = true, true // what there is to say is in the log or was printed
+		var status int
+		err := caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
+			var err error
+			status, err = run(flags)
+			return status, err
+		})(command, args)
+		if err == nil && status == exitNotFound {
+			return errNotFound
+		}
+		return err
+	}
+}
+
+// errNotFound ends the process with the status 1.
+var errNotFound = errors.New("not found")
 
 func presetsCommand() *cobra.Command {
 	return &cobra.Command{

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -193,9 +194,7 @@ func TestEveryGrantIsAskedForAsItsServerWantsIt(t *testing.T) {
 	client := url.Values{"client_id": {env["env.ID"]}, "client_secret": {env["env.SECRET"]}}
 	with := func(more ...string) url.Values {
 		params := url.Values{}
-		for name, values := range client {
-			params[name] = values
-		}
+		maps.Copy(params, client)
 		for i := 0; i+1 < len(more); i += 2 {
 			params.Set(more[i], more[i+1])
 		}

@@ -1,6 +1,9 @@
 package crm
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Sampled are some records of one lookup, whatever their numbers.
 type Sampled struct {
@@ -42,9 +45,20 @@ func (r *REST) sample(ctx context.Context, l *lookup, limit int) ([]Record, erro
 				return records, r.explain(l.kind, err)
 			}
 		}
+		if l.isNamedByFollow() {
+			k := kept{&record, v}
+			r.follow(ctx, l, []kept{k}, &Result{}) // what can't be had stays blank, as in a search
+		}
 		records = append(records, record)
 	}
 	return records, nil
+}
+
+// isNamedByFollow reports whether what belongs to a record decides which one it
+// is: a contact that stands for a lead.
+func (l *lookup) isNamedByFollow() bool {
+	depends := func(t *text) bool { return t.UsesAny("follow.") }
+	return slices.ContainsFunc(l.id, depends) || slices.ContainsFunc(l.recordKind, depends)
 }
 
 // sampleDetail asks for the numbers that the list does not show.

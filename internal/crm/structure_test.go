@@ -3,6 +3,7 @@ package crm
 import (
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -276,7 +277,7 @@ func elements(t testing.TB, document string) string {
 	decoder := xml.NewDecoder(strings.NewReader(document))
 	for {
 		token, err := decoder.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return strings.Join(list, " ")
 		}
 		if err != nil {
