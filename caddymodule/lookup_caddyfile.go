@@ -33,6 +33,9 @@ func (p *restParser) lookup(d *caddyfile.Dispenser) error {
 		l.Off = true
 	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if l.Off {
+			return d.Errf("%s is off, so it can't have options", block)
+		}
 		if err := p.lookupOption(d, &l, block); err != nil {
 			return err
 		}

@@ -2,16 +2,24 @@ package caddymodule
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"maps"
+	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/screenpop/caddy-screenpop/internal/crm"
+	"github.com/screenpop/caddy-screenpop/internal/mistake"
 )
 
 // withPreset lays the options over the preset's.
 func (c *REST) withPreset() (*REST, error) {
 	if c.Preset == "" {
+		if at := slices.IndexFunc(c.Lookups, func(l crm.Lookup) bool { return l.Off }); at >= 0 {
+			return nil, mistake.In("lookup "+c.Lookups[at].Kind, notThere(nil))
+		}
 		return c, nil
 	}
 	base, err := readPreset(c.Preset)
@@ -28,8 +36,11 @@ func (c *REST) withPreset() (*REST, error) {
 	complete.Name = cmp.Or(c.Name, c.Preset)
 	complete.URL = c.URL
 	complete.API = cmp.Or(c.API, base.API)
-	complete.Headers = overlayParams(base.Headers, c.Headers)
+	complete.Headers = overlayHeaders(base.Headers, c.Headers)
 	complete.Auth = overlayAuth(base.Auth, c.Auth)
+	if c.API == "" && saysWhereTheAPIIs(c.Auth) {
+		complete.API = "" // or settings would be missed that only the preset's api needs
+	}
 	if len(c.Spellings) > 0 {
 		complete.Spellings = c.Spellings
 	}
@@ -40,16 +51,23 @@ func (c *REST) withPreset() (*REST, error) {
 	complete.SearchURL = cmp.Or(c.SearchURL, base.SearchURL)
 	complete.CreateURL = cmp.Or(c.CreateURL, base.CreateURL)
 	complete.Timeout = cmp.Or(c.Timeout, base.Timeout)
-	complete.Lookups = overlayLookups(base.Lookups, c.Lookups)
-	return &complete, nil
+	complete.Lookups, err = overlayLookups(base.Lookups, c.Lookups)
+	return &complete, err
+}
+
+// saysWhereTheAPIIs reports whether the user has it from the token answer.
+func saysWhereTheAPIIs(auth *crm.Auth) bool {
+	return auth != nil && auth.OAuth2 != nil && auth.OAuth2.BaseURL != ""
 }
 
 // overlayParams replaces parameters of the same name, and adds the others.
 func overlayParams(base, over []crm.Param) []crm.Param {
-	kept := slices.DeleteFunc(slices.Clone(base), func(p crm.Param) bool {
-		return slices.ContainsFunc(over, func(o crm.Param) bool { return o.Name == p.Name })
-	})
-	return append(kept, over...)
+	return overlayNamed(base, over, func(p crm.Param) string { return p.Name })
+}
+
+// overlayHeaders does so with header fields, whose names are written in any case.
+func overlayHeaders(base, over []crm.Param) []crm.Param {
+	return overlayNamed(base, over, func(p crm.Param) string { return http.CanonicalHeaderKey(p.Name) })
 }
 
 // overlayAuth changes what is written of a way that is the preset's too; another
@@ -62,7 +80,7 @@ func overlayAuth(base, over *crm.Auth) *crm.Auth {
 		return over
 	case base.OAuth2 != nil && over.OAuth2 != nil:
 		laid := overlay(forGrant(*base.OAuth2, over.OAuth2.Grant), *over.OAuth2)
-		laid.Headers = overlayParams(base.OAuth2.Headers, over.OAuth2.Headers)
+		laid.Headers = overlayHeaders(base.OAuth2.Headers, over.OAuth2.Headers)
 		laid.Params = overlayParams(base.OAuth2.Params, over.OAuth2.Params)
 		return &crm.Auth{OAuth2: &laid}
 	case base.Login != nil && over.Login != nil:
@@ -83,18 +101,32 @@ func forGrant(o crm.OAuth2, grant string) crm.OAuth2 {
 	return o
 }
 
-func overlayLookups(base, over []crm.Lookup) []crm.Lookup {
+func overlayLookups(base, over []crm.Lookup) ([]crm.Lookup, error) {
 	result := slices.Clone(base)
 	for _, lookup := range over {
 		at := slices.IndexFunc(result, func(l crm.Lookup) bool { return l.Kind == lookup.Kind })
 		switch {
-		case at < 0 && !lookup.Off:
+		case at < 0 && lookup.Off:
+			return nil, mistake.In("lookup "+lookup.Kind, notThere(base))
+		case at < 0:
 			result = append(result, lookup)
-		case at >= 0:
+		default:
 			result[at] = overlayLookup(result[at], lookup)
 		}
 	}
-	return slices.DeleteFunc(result, func(l crm.Lookup) bool { return l.Off })
+	return slices.DeleteFunc(result, func(l crm.Lookup) bool { return l.Off }), nil
+}
+
+// notThere is the error for leaving out a lookup that a definition has not.
+func notThere(base []crm.Lookup) error {
+	if len(base) == 0 {
+		return errors.New("off leaves out a lookup of a preset, and there is none")
+	}
+	var kinds []string
+	for _, l := range base {
+		kinds = append(kinds, l.Kind)
+	}
+	return fmt.Errorf("the preset has none of this kind to leave out; it has %s", strings.Join(kinds, ", "))
 }
 
 // overlayLookup changes what is written; a request of its own replaces all of
@@ -107,7 +139,7 @@ func overlayLookup(base, over crm.Lookup) crm.Lookup {
 	laid := overlay(base, over)
 	laid.Query = overlayParams(base.Query, over.Query)
 	laid.Form = overlayParams(base.Form, over.Form)
-	laid.Headers = overlayParams(base.Headers, over.Headers)
+	laid.Headers = overlayHeaders(base.Headers, over.Headers)
 	laid.Follows = overlayNamed(base.Follows, over.Follows, func(f crm.Follow) string { return f.Name })
 	laid.Fields = overlayNamed(base.Fields, over.Fields, func(f crm.Field) string { return f.Name })
 	if over.Unverified {
