@@ -94,8 +94,9 @@ func FuzzCheckPath(f *testing.F) {
 	})
 }
 
-// numberLike is what a reader of a log could dial.
-var numberLike = regexp.MustCompile(`\d(?:[ .()/_%+-]*\d){4,}`)
+// numberLike is what a reader of a log could dial. Behind a letter a few digits
+// are the number of an error.
+var numberLike = regexp.MustCompile(`(?:^|[^\pL\d])\d(?:[ .()/_%+-]*\d){4,}|\pL\d(?:[ .()/_%+-]*\d){8,}`)
 
 // FuzzReason: what a CRM says about itself is one short line, without the
 // credential and without a telephone number.

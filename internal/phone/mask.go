@@ -20,18 +20,52 @@ var (
 
 // MaskText hides every telephone number in a text that is about to be logged:
 // a CRM's error may repeat the request. The last two digits stay. It hides
-// addresses and other figures of five and more digits with them.
-func MaskText(text string) string { return mask(numberLike, text) }
+// addresses and other figures of five and more digits with them, but not the
+// number of an error that follows its letters, such as AADSTS7000215.
+func MaskText(text string) string {
+	var b strings.Builder
+	end := 0
+	for _, found := range numberLike.FindAllStringIndex(text, -1) {
+		if isCode(text[max(end, found[0]-longestEscape):found[0]], text[found[0]:found[1]]) {
+			continue
+		}
+		b.WriteString(text[end:found[0]])
+		b.WriteString(hidden(text[found[0]:found[1]]))
+		end = found[1]
+	}
+	return b.String() + text[end:]
+}
+
+// longestEscape is the length of \u00e9, in bytes.
+const longestEscape = 6
+
+// shortestBehindLetters is how many digits a telephone number has at least
+// where it stands directly behind letters: tel0427466347.
+const shortestBehindLetters = 9
+
+var (
+	// lettersBefore is a text that ends with a letter.
+	lettersBefore = regexp.MustCompile(`\p{L}$`)
+	// escapeBefore is one that ends with an escape, which is no letter: %2B, \n,
+	// \u00e9, or the beginning of one whose digits follow.
+	escapeBefore = regexp.MustCompile(`(?:%[0-9A-Fa-f]{1,2}|\\[nrtux]|\\[ux][0-9A-Fa-f]{1,4})$`)
+)
+
+// isCode reports whether digits are a part of the word before them, and too few
+// for a telephone number.
+func isCode(before, digits string) bool {
+	return len(digits) < shortestBehindLetters && plainDigits.MatchString(digits) &&
+		lettersBefore.MatchString(before) && !escapeBefore.MatchString(before)
+}
 
 // MaskIdentifier hides what is long enough to be a whole telephone number, from
 // eight digits on, in a text that identifies something.
-func MaskIdentifier(text string) string { return mask(longNumberLike, text) }
+func MaskIdentifier(text string) string { return longNumberLike.ReplaceAllStringFunc(text, hidden) }
 
-func mask(pattern *regexp.Regexp, text string) string {
-	return pattern.ReplaceAllStringFunc(text, func(number string) string {
-		runes := []rune(digitRunes(number))
-		return strings.Repeat("*", len(runes)-2) + string(runes[len(runes)-2:])
-	})
+// hidden is a number without its digits but for the last two.
+func hidden(number string) string {
+	runes := []rune(digitRunes(number))
+	return strings.Repeat("*", len(runes)-2) + string(runes[len(runes)-2:])
 }
 
 // MaskRaw hides a caller's number as delivered, which may be no number at all:

@@ -410,3 +410,31 @@ func TestMaskTextHidesEveryWayOfWritingANumber(t *testing.T) {
 		}
 	}
 }
+
+func TestMaskTextLeavesTheNumbersOfErrors(t *testing.T) {
+	for _, text := range []string{
+		"AADSTS7000215: Invalid client secret provided.", "AADSTS50126", "ORA12154", "see KB5004237", "é12345", "X12345678",
+	} {
+		if got := MaskText(text); got != text {
+			t.Errorf("MaskText(%q) = %q", text, got)
+		}
+	}
+	for text, want := range map[string]string{
+		"tel0427466347":             "tel********47",
+		"T0123456789 is unknown":    "T********89 is unknown",
+		"tel042746634":              "tel*******34",
+		"T04 27 46 63":              "T******63",
+		"x27-46-63":                 "x****63",
+		"%2B3312345":                "%2B*****45", // an escape is no word
+		"q%3D7466347":               "q%3D*****47",
+		`\n7466347`:                 `\n*****47`,
+		`\u00e97466347`:             `\u00e******47`,
+		`\x2b7466347`:               `\x2b*****47`,
+		"A12345 and 0427466347":     "A12345 and ********47",
+		"0427466347 A12345 0199000": "********47 A**********00",
+	} {
+		if got := MaskText(text); got != want {
+			t.Errorf("MaskText(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
