@@ -60,6 +60,10 @@ func (r sampleReport) lookup(name string, rest *REST, sampled crm.Sampled) int {
 		fmt.Fprintf(r.out, "crm %s: %v\n", name, sampled.Err)
 		return exitNotAsked
 	}
+	if len(sampled.Records) == 0 {
+		fmt.Fprintf(r.out, "crm %s: %s: 0 records; there are none, or the credentials may not read them, or the lookup's sample is not how to list some\n", name, sampled.Kind)
+		return exitNotAsked
+	}
 	tallies := map[string]*tally{}
 	others := 0
 	for _, record := range sampled.Records {
