@@ -1,6 +1,7 @@
 # The two commands that matter are `make run` and `make test`. Both install
-# what they need: Go modules, and on Debian a C compiler (for the race detector)
-# and Chromium (for the browser tests).
+# what they need: Go modules, and on Debian a C compiler (for the race detector),
+# Chromium (for the browser tests), and Tryton, Request Tracker, Node.js and
+# Vendure (for the tests with real CRMs).
 
 MODULE        := github.com/screenpop/caddy-screenpop
 CADDY_VERSION := v2.11.9
@@ -12,9 +13,9 @@ export GOFLAGS := -trimpath -tags=nobadger,nomysql,nopgx
 LDFLAGS        := -s -w
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
-APT   = $(SUDO) apt-get install -y -qq --no-install-recommends
+APT   = $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends --no-remove
 
-.PHONY: run build test lint unit xcaddy browser fuzz bench gcc chromium clean
+.PHONY: run build test lint unit xcaddy browser realcrm tryton rt vendure fuzz bench gcc chromium tryton-server rt-server npm clean
 
 ## run: build everything and start the demo: gateway, demo CRM, agent simulator
 run: bin/demo
@@ -23,7 +24,7 @@ run: bin/demo
 ## build: the same Caddy as xcaddy makes, and the demo
 build: bin/screenpop bin/demo
 
-GO_SOURCES := $(shell find . -name '*.go' -not -path './browser/*' -not -path './tools/*') go.mod go.sum \
+GO_SOURCES := $(shell find . -name '*.go' -not -path './bin/*' -not -path './browser/*' -not -path './realcrm/*' -not -path './tools/*') go.mod go.sum \
 	$(shell find internal -type f -not -name '*.go' -not -path '*/testdata/*')
 
 bin/screenpop: $(GO_SOURCES)
@@ -33,14 +34,16 @@ bin/demo: $(GO_SOURCES)
 	go build -ldflags="$(LDFLAGS)" -o $@ ./cmd/demo
 
 ## test: everything that CI checks
-test: lint unit xcaddy browser
+test: lint unit xcaddy browser realcrm
 
 ## lint: formatting, go vet, golangci-lint
 lint: bin/golangci-lint
 	go vet ./...
 	cd browser && go vet ./...
+	cd realcrm && go vet ./...
 	bin/golangci-lint run ./...
 	cd browser && ../bin/golangci-lint run --config ../.golangci.yml ./...
+	cd realcrm && ../bin/golangci-lint run --config ../.golangci.yml ./...
 
 ## unit: unit, adaptation and integration tests and fuzz seeds, with the race detector
 unit: gcc
@@ -57,6 +60,22 @@ xcaddy: bin/xcaddy bin/unpublished/$(MODULE)/@v/list
 ## browser: calls rung in the agent simulator, in Chromium
 browser: bin/demo chromium
 	cd browser && SCREENPOP_DEMO=$(CURDIR)/bin/demo go test -count=1 ./...
+
+## realcrm: the documents' configurations in front of real CRMs
+realcrm: tryton rt vendure
+
+REALCRM := cd realcrm && SCREENPOP=$(CURDIR)/bin/screenpop VENDURE_MODULES=$(CURDIR)/bin/.vendure/node_modules \
+	go test -count=1 ./... -run
+
+## tryton, rt, vendure: one of them
+tryton: bin/screenpop tryton-server
+	$(REALCRM) 'TestTryton|TestProcess'
+
+rt: bin/screenpop rt-server
+	$(REALCRM) 'TestRequestTracker|TestProcess'
+
+vendure: bin/screenpop bin/.vendure/node_modules/.package-lock.json
+	$(REALCRM) 'TestVendure|TestProcess'
 
 ## fuzz: every fuzz target for FUZZTIME
 fuzz:
@@ -84,6 +103,24 @@ gcc:
 
 chromium:
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update -qq && $(APT) chromium; }
+
+tryton-server:
+	@{ command -v trytond && /usr/bin/python3 -c 'import trytond.modules.party, phonenumbers'; } >/dev/null 2>&1 || \
+		{ $(SUDO) apt-get update -qq && $(APT) tryton-server tryton-modules-party python3-phonenumbers; }
+
+# RT wants a program that sends mail. Here it never sends any.
+rt-server:
+	@{ command -v rt-setup-database-5 && perl -MDBD::SQLite -MPlack::Handler::Starlet -e 1; } >/dev/null 2>&1 || \
+		{ $(SUDO) apt-get update -qq && $(APT) request-tracker5 rt5-db-sqlite rt5-standalone \
+			$(if $(wildcard /usr/share/dbconfig-common),,dbconfig-no-thanks) $(if $(wildcard /usr/sbin/sendmail),,msmtp-mta); }
+
+# In a folder that Go does not look into: some of npm's packages have Go files.
+bin/.vendure/node_modules/.package-lock.json: realcrm/vendure/package.json realcrm/vendure/package-lock.json | npm
+	mkdir -p bin/.vendure && cp $^ bin/.vendure
+	cd bin/.vendure && npm ci --cache $(CURDIR)/bin/.npm --no-audit --no-fund --loglevel=error
+
+npm:
+	@command -v npm >/dev/null || { $(SUDO) apt-get update -qq && $(APT) nodejs npm; }
 
 clean:
 	rm -rf bin
