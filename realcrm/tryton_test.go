@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -87,9 +88,7 @@ func (s *tryton) add(p person, kind string, more map[string]any) person {
 		map[string]any{"type": "email", "value": p.email},
 		map[string]any{"type": kind, "value": p.stored},
 	}}}}
-	for name, value := range more {
-		values[name] = value
-	}
+	maps.Copy(values, more)
 	p.company = "" // parties are persons or companies
 	p.page = s.address + "/#crm/model/party.party/" + s.create("party.party", values)
 	return p
