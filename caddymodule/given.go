@@ -57,10 +57,18 @@ func (c *REST) values(given map[string]string, declared []string, known template
 }
 
 // missing is a credential or setting that a definition uses and was not given.
-type missing struct{ name, example string }
+type missing struct {
+	what, name, example string
+	// isPresets is set when a preset declares it, and so makes it an option.
+	isPresets bool
+}
 
 func (m *missing) Error() string {
-	return fmt.Sprintf("missing; the CRM wants it: write for example %s %s", m.name, m.example)
+	option := m.what + " " + m.name
+	if m.isPresets {
+		option = m.name
+	}
+	return fmt.Sprintf("missing; the CRM wants it: write for example %s %s", option, m.example)
 }
 
 // among returns how a placeholder finds its value. What is declared and not
@@ -73,7 +81,7 @@ func among(values map[string]string, declared []string, what string, example fun
 			return value, nil
 		}
 		if slices.Contains(declared, name) {
-			return "", &missing{name, example(name)}
+			return "", &missing{what: what, name: name, example: example(name)}
 		}
 		return "", unknown(what, name, slices.Sorted(maps.Keys(values)))
 	}

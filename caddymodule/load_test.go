@@ -8,6 +8,7 @@ import (
 
 // What only shows when a configuration loads names the line all the same.
 func TestAnEmptySettingFailsAtLoadWithItsLine(t *testing.T) {
+	t.Setenv("SCREENPOP_TEST_KEY", "no key")
 	book := newPhonebook(t)
 	g := serve(t, book.site(""))
 	for name, test := range map[string]struct{ site, want string }{
@@ -26,6 +27,50 @@ func TestAnEmptySettingFailsAtLoadWithItsLine(t *testing.T) {
 		"a header": {
 			site: strings.Replace(book.site(""), "name phonebook", "name phonebook\n\t\t\theader Authorization \"Bearer {env.SCREENPOP_TEST_UNSET}\"", 1),
 			want: "header Authorization: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:21",
+		},
+		"a token": {
+			site: unset(book, "auth bearer $"),
+			want: "auth: bearer: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:21",
+		},
+		"a client's secret": {
+			site: unset(book, "auth oauth2 {crm.url}/token {\nclient_id a\nclient_secret $\n}"),
+			want: "auth: oauth2: client_secret: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:23",
+		},
+		"a key": {
+			site: unset(book, "auth oauth2 {crm.url}/token {\ngrant jwt_bearer\nassertion {\nkey {file./nonexistent/key}\n}\n}"),
+			want: "assertion: key: {file./nonexistent/key} is empty or can't be read; the file must exist and be readable by Caddy, at Caddyfile:24",
+		},
+		"a key that is none": {
+			site: unset(book, "auth oauth2 {crm.url}/token {\ngrant jwt_bearer\nassertion {\nkey {env.SCREENPOP_TEST_KEY}\n}\n}"),
+			want: "assertion: key: is no private key for RS256 in PEM without a passphrase (-----BEGIN PRIVATE KEY-----)",
+		},
+		"a field of a login": {
+			site: unset(book, "auth login {\nrequest {\nPOST /login\nform a b\nform p $\ntake t t\n}\n}"),
+			want: "auth: login: request 1: form p: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:25",
+		},
+		"what a login derives": {
+			site: unset(book, "auth login {\nrequest {\nGET /login\ntake t t\n}\nderive k md5 {login.t}$\n}"),
+			want: "auth: login: derive k: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:26",
+		},
+		"a signature": {
+			site: unset(book, "auth sign {\nderive m hmac-sha256 $ x\nheader X {sign.m}\n}"),
+			want: "auth: sign: derive m: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:22",
+		},
+		"the api": {
+			site: unset(book, "api $"),
+			want: "api: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:21",
+		},
+		"a setting": {
+			site: unset(book, "setting tenant $"),
+			want: "tenant: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:21",
+		},
+		"a follow": {
+			site: strings.Replace(book.site(""), "records items", "records items\n\t\t\tfollow company {\nGET /companies/{record.id}\nheader X {env.SCREENPOP_TEST_UNSET}\n}", 1),
+			want: "lookup contact: follow company: header X: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:27",
+		},
+		"a second search": {
+			site: strings.Replace(book.site(""), "records items", "records items\n\t\t\totherwise {\nGET /scan/{number}\nquery k {env.SCREENPOP_TEST_UNSET}\n}", 1),
+			want: "lookup contact: otherwise: query k: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:27",
 		},
 		"origins": {
 			site: strings.Replace(book.site(""), "origins "+agentOrigin, "origins {env.SCREENPOP_TEST_UNSET}", 1),
@@ -115,4 +160,11 @@ func TestTheEndpointIsWhereCallsAreAnswered(t *testing.T) {
 	for _, path := range []string{"/", "/xivo", "/xivo/pop/", "/xivo/pop2"} {
 		g.request(http.MethodPost, path, payload(nil), header).want(t, http.StatusNotFound, "not ours")
 	}
+}
+
+// unset is the phonebook's site with an option in which a variable of the
+// environment is not set.
+func unset(book *phonebook, option string) string {
+	option = strings.ReplaceAll(option, "$", "{env.SCREENPOP_TEST_UNSET}")
+	return strings.Replace(book.site(""), "name phonebook", "name phonebook\n\t\t\t"+option, 1)
 }

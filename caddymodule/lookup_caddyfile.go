@@ -28,7 +28,7 @@ func (p *restParser) lookup(d *caddyfile.Dispenser) error {
 	p.positions.mark(d, nil, block)
 	if d.NextArg() {
 		if d.Val() != "off" || d.NextArg() {
-			return d.Errf("lookup takes the kind of record, but there is %q; options stand in a block", d.Val())
+			return d.Errf("lookup takes the kind of record, but there is %q; write off to leave the preset's out, or options in a block", d.Val())
 		}
 		l.Off = true
 	}
@@ -77,6 +77,9 @@ func (p *restParser) search(d *caddyfile.Dispenser, into **crm.Search, block ...
 	}
 	p.positions.mark(d, nil, block...)
 	if d.NextArg() {
+		if option == "otherwise" && d.Val() == "off" {
+			return d.Errf("otherwise off leaves out the second searches of all lookups, and stands beside them; in a lookup otherwise is a block")
+		}
 		return d.Errf("%s takes no argument, but there is %q; its request stands in a block", option, d.Val())
 	}
 	*into = &crm.Search{}

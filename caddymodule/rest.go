@@ -147,6 +147,7 @@ func (c *REST) compile(known template.Settings, host host) (*crm.REST, error) {
 		Lost:      host.lost,
 	})
 	if lacking, ok := errors.AsType[*missing](err); ok {
+		lacking.isPresets = c.Preset != ""
 		return nil, mistake.In(lacking.name, lacking)
 	}
 	return engine, err

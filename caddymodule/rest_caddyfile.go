@@ -187,6 +187,7 @@ func (p *restParser) credential(d *caddyfile.Dispenser) error {
 	}
 	name := d.Val()
 	if d.CountRemainingArgs() == 0 {
+		p.positions.mark(d, nil, name)
 		p.rest.declared.credentials = append(p.rest.declared.credentials, name)
 		return nil
 	}
@@ -202,6 +203,7 @@ func (p *restParser) setting(d *caddyfile.Dispenser) error {
 	name := d.Val()
 	p.rest.declared.settings = append(p.rest.declared.settings, name)
 	if d.CountRemainingArgs() == 0 {
+		p.positions.mark(d, nil, name)
 		return nil
 	}
 	return p.give(d, name, &p.rest.Settings, "<"+name+">")

@@ -72,7 +72,7 @@ func (a *Assertion) method() (jwt.SigningMethod, error) {
 // repeat it.
 func (a *Assertion) key() (any, error) {
 	if a.Key == "" {
-		return nil, errors.New("is required, and is not set or is empty")
+		return nil, errors.New("is required, and is not set or is empty; write for example: key {file./run/secrets/crm_key}")
 	}
 	pem := []byte(strings.ReplaceAll(a.Key, `\n`, "\n"))
 	var (

@@ -329,10 +329,15 @@ func checkGrant(d *OAuth2, grant credential.Grant) error {
 	}[grant]
 	for _, option := range []string{"client_id", "client_secret", "refresh_token", "username", "password", "assertion"} {
 		if there, needed := needs[option]; needed && !there {
-			return mistake.In(option, fmt.Errorf("missing; the grant %s needs it", cmp.Or(d.Grant, "client_credentials")))
+			return mistake.In(option, fmt.Errorf("missing; the grant %s needs it: write for example %s %s", cmp.Or(d.Grant, "client_credentials"), option, grantExamples[option]))
 		}
 	}
 	return nil
+}
+
+var grantExamples = map[string]string{ //nolint:gosec // none is one
+	"client_id": "{env.CLIENT_ID}", "client_secret": "{env.CLIENT_SECRET}", "refresh_token": "{env.REFRESH_TOKEN}",
+	"username": "{env.CRM_USER}", "password": "{env.CRM_PASSWORD}", "assertion": "{ key {file./run/secrets/crm_key} ... }",
 }
 
 func (c *compiler) settingList(option string, texts []string) ([]string, error) {
