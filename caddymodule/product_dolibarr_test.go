@@ -186,19 +186,21 @@ func TestDolibarrElsewhereIsNotNobody(t *testing.T) {
 	}
 }
 
-// What the page says of the field that newer versions added.
+// What the page says of the field that newer versions added: the numbers that
+// the preset looks for stay found beside it.
 func TestDolibarrsMobileNumberOfAThirdPartyCanBeAdded(t *testing.T) {
 	newer := dolibarrTables[1]
-	newer.columns, newer.members = []string{"t.phone", "t.phone_mobile"}, []string{"phone", "phone_mobile"}
+	newer.columns, newer.members = []string{"t.phone", "t.phone_mobile", "t.fax"}, []string{"phone", "phone_mobile", "fax"}
 	modern := dolibarr
 	modern.standIn = func(o *office) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { newer.list(o, w, r) })
 	}
-	d := modern.open(t, modern.options+`
-lookup contact off
-lookup account {
-	query sqlfilters "(t.phone:like:'{number.like}%') or (t.phone_mobile:like:'{number.like}%')"
-}`)
-	d.office.file("account", card{ID: "5", Company: "Quai Nord", Phones: []string{"", "01 23 45 67 89"}})
-	d.expect(t, d.address+"/societe/card.php?socid=5")
+	t.Setenv("DOLIBARR_API_KEY", "the-key")
+	d := openPage(t, "docs/crms/dolibarr.md", 1, modern.standIn, "https://erp.example.com", "$CRM", "lookup account {", "lookup contact off\nlookup account {")
+	for field := range newer.columns {
+		phones := []string{"", "", ""}
+		phones[field] = "01 23 45 67 89"
+		d.office.file("account", card{ID: "5", Company: "Quai Nord", Phones: phones})
+		d.expect(t, d.address+"/societe/card.php?socid=5")
+	}
 }
