@@ -191,7 +191,7 @@ func TestBitrix24(t *testing.T) { bitrix24.test(t) }
 func TestBitrix24ListsSomeRecords(t *testing.T) { bitrix24.testSample(t) }
 
 func TestBitrix24Links(t *testing.T) {
-	bitrix24.testLinksOfHosted(t, "/crm/contact/list/", "/crm/contact/details/0/")
+	bitrix24.testLinksOfHosted(t, "/crm/contact/list/", "/crm/contact/details/0/?phone=%2B33123456789")
 }
 
 // A lead that became a contact keeps its number: the contact alone is opened.
