@@ -30,8 +30,12 @@ var erpNext = product{
 				return map[string]any{"name": c.ID, "customer_name": c.Company, "email_id": c.Email, "mobile_no": c.phone(0)}
 			}},
 			"Lead": {"lead", func(c card) map[string]any {
+				status := "Open"
+				if c.Last == "Converted" {
+					status = "Converted"
+				}
 				return map[string]any{
-					"name": c.ID, "lead_name": strings.TrimSpace(c.First + " " + c.Last), "company_name": c.Company, "email_id": c.Email, "status": "Open",
+					"name": c.ID, "lead_name": strings.TrimSpace(c.First + " " + c.Last), "company_name": c.Company, "email_id": c.Email, "status": status,
 					"phone": c.phone(0), "mobile_no": c.phone(1), "whatsapp_no": c.phone(2), "fax": c.phone(3),
 				}
 			}},
@@ -47,7 +51,7 @@ type frappeDoctype struct {
 }
 
 // frappeContact is a contact, with what it belongs to behind the dash of its
-// name, as Frappe names contacts.
+// name, as Frappe names contacts; a + joins several.
 func frappeContact(c card) map[string]any {
 	doc := map[string]any{
 		"name": c.ID, "first_name": c.First, "last_name": c.Last, "company_name": c.Company, "email_id": c.Email,
@@ -59,11 +63,18 @@ func frappeContact(c card) map[string]any {
 		}
 	}
 	if _, linked, ok := strings.Cut(c.ID, "-"); ok {
-		doctype := "Customer"
-		if strings.HasPrefix(linked, "CRM-LEAD-") {
-			doctype = "Lead"
+		links := []map[string]any{}
+		for name := range strings.SplitSeq(linked, "+") {
+			doctype := "Customer"
+			switch {
+			case strings.HasPrefix(name, "CRM-LEAD-"):
+				doctype = "Lead"
+			case strings.HasPrefix(name, "SUP-"):
+				doctype = "Supplier"
+			}
+			links = append(links, map[string]any{"link_doctype": doctype, "link_name": name, "link_title": name})
 		}
-		doc["links"] = []map[string]any{{"link_doctype": doctype, "link_name": linked, "link_title": linked}}
+		doc["links"] = links
 	}
 	return doc
 }
@@ -242,6 +253,24 @@ func TestERPNextALeadAndItsContactAreOne(t *testing.T) {
 	lead.Phones = []string{"01 99 00 00 00"}
 	d.office.fileAll(map[string][]card{"contact": {contact}, "lead": {lead}})
 	d.expect(t, page)
+}
+
+// A customer that was made of a lead takes the lead's contact along.
+func TestERPNextAConvertedLeadIsAContactOfItsCustomer(t *testing.T) {
+	d := erpNext.showing(t, "{contact.kind} {contact.name} of {contact.company} {contact.customer_url}")
+	d.office.fileAll(map[string][]card{
+		"contact": {{ID: "Rosa Marin-CRM-LEAD-2026-00007+Quai Nord", First: "Rosa", Last: "Marin", Phones: []string{"01 23 45 67 89"}}},
+		"lead":    {{ID: "CRM-LEAD-2026-00007", First: "Rosa", Last: "Converted", Company: "Quai Nord", Phones: []string{"01 23 45 67 89"}}},
+	})
+	d.expect(t, d.address+"/app/contact/Rosa%20Marin-CRM-LEAD-2026-00007%2BQuai%20Nord")
+	d.wantTitle(t, "contact Rosa Marin of Quai Nord "+d.address+"/app/customer/Quai%20Nord")
+}
+
+func TestERPNextTellsTheSupplierOfAContact(t *testing.T) {
+	d := erpNext.showing(t, "{contact.kind} {contact.name} of {contact.company}")
+	d.office.file("contact", card{ID: "Rosa Marin-SUP-2026-00001", First: "Rosa", Last: "Marin", Phones: []string{"01 23 45 67 89"}})
+	d.expect(t, d.address+"/app/contact/Rosa%20Marin-SUP-2026-00001")
+	d.wantTitle(t, "contact Rosa Marin of SUP-2026-00001")
 }
 
 func TestERPNextAPersonComesBeforeItsCustomer(t *testing.T) {
