@@ -25,6 +25,9 @@ var (
 // sip: or tel: address with its parameters. What is not wrapped is returned
 // as it is, and an extension stays, as " ext. 12".
 func Bare(text string) string {
+	if isBare(text) {
+		return text
+	}
 	text = strings.TrimSpace(plain(text))
 	if match := angled.FindStringSubmatch(text); match != nil {
 		text = strings.TrimSpace(match[1])
@@ -42,6 +45,18 @@ func Bare(text string) string {
 		text = strings.TrimSuffix(text, ".0")
 	}
 	return strings.TrimSpace(uniformExtension(text))
+}
+
+// isBare reports whether a text is digits, perhaps with a plus: what trunks
+// deliver mostly.
+func isBare(text string) bool {
+	digits := strings.TrimPrefix(text, "+")
+	for i := range len(digits) {
+		if digits[i] < '0' || digits[i] > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 // plain writes the typographic forms of spaces, dashes and the plus as those

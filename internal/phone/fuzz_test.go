@@ -71,3 +71,36 @@ func FuzzMaskText(f *testing.F) {
 		}
 	})
 }
+
+// FuzzCompare: what is decided by the digits alone is what libphonenumber says.
+func FuzzCompare(f *testing.F) {
+	numbers := map[string][]string{
+		"FR": {"0427466347", "+33639980001", "+262692123456", "+390612345678"}, "DE": {"030123456", "+4915112345678"}, "IT": {"0612345678", "3312345678"},
+		"US": {"2015550123", "+18002255288"}, "AR": {"+5491123456789", "01123456789"}, "GB": {"02079460018"}, "MX": {"+525512345678"}, "RU": {"+79123456789"}, "HU": {"+3612345678"}, "LT": {"+37061234567"}, "CH": {"0446681800"},
+	}
+	for code, texts := range numbers {
+		for _, text := range texts {
+			n := number(f, code, text)
+			for _, spelling := range spellings {
+				f.Add(spelling.Of(n))
+			}
+			f.Add("+" + strings.TrimPrefix(n.e164, "+")[:2] + " (0)" + n.nsn)
+			f.Add(n.nsn + " " + n.nsn)
+			f.Add(n.trunk + n.nsn + "-" + n.nsn[:3])
+		}
+	}
+	for _, seed := range seeds {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for code, texts := range numbers {
+			r := region(t, code)
+			for _, caller := range texts {
+				n := number(t, code, caller)
+				if same, known := n.compare(text); known && same != r.read(n, text) {
+					t.Fatalf("%s: %q and %s: %t by the digits, %t by libphonenumber", code, text, n.E164(), same, !same)
+				}
+			}
+		}
+	})
+}

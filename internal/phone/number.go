@@ -37,10 +37,13 @@ const minDigits = 3
 type Number struct {
 	e164      string // +33427466347
 	nsn       string // 427466347, with a significant leading zero where a plan has one
-	dialled   string // 04 27 46 63 47: grouped, as people of the region dial it
-	worldwide string // +33 4 27 46 63 47
 	idd       string // 00, 011, ...: what the region dials for abroad
+	trunk     string // 0: what the region dials before it; "" for numbers from abroad
+	domestic  bool   // whether the region dials it without a prefix for abroad
 	extension string
+	// parsed is the number as libphonenumber knows it, to be grouped when that is
+	// asked for: it costs more than all the rest. It is never changed.
+	parsed *phonenumbers.PhoneNumber
 	valid     bool // fits a known range of the plan
 	possible  bool // has a length that the plan has, area code included
 }
@@ -223,21 +226,37 @@ func international(digits string) *phonenumbers.PhoneNumber {
 func (r Region) number(parsed *phonenumbers.PhoneNumber) Number {
 	extension := parsed.GetExtension()
 	parsed.Extension = nil // spellings are of the line, not of a desk behind it
-	worldwide := phonenumbers.Format(parsed, phonenumbers.INTERNATIONAL)
-	// An Italian 06 written nationally reads as a French mobile: a foreign
-	// number is spelled as people of the region dial it.
-	dialled := r.idd + " " + strings.TrimPrefix(worldwide, "+")
-	if r.isDomestic(parsed) {
-		dialled = phonenumbers.Format(parsed, phonenumbers.NATIONAL)
-	}
-	return Number{
-		e164:      phonenumbers.Format(parsed, phonenumbers.E164),
-		nsn:       phonenumbers.GetNationalSignificantNumber(parsed),
-		dialled:   dialled,
-		worldwide: worldwide,
+	nsn := phonenumbers.GetNationalSignificantNumber(parsed)
+	n := Number{
+		e164:      "+" + strconv.Itoa(int(parsed.GetCountryCode())) + nsn,
+		nsn:       nsn,
 		idd:       r.idd,
+		domestic:  r.isDomestic(parsed),
 		extension: extension,
 		valid:     phonenumbers.IsValidNumber(parsed),
 		possible:  phonenumbers.IsPossibleNumberWithReason(parsed) == phonenumbers.IS_POSSIBLE,
+		parsed:    parsed,
 	}
+	if n.domestic {
+		n.trunk = r.trunk
+	}
+	return n
+}
+
+// worldwide is the number grouped, with its country code: +33 4 27 46 63 47.
+func (n Number) worldwide() string {
+	if n.parsed == nil {
+		return n.e164
+	}
+	return phonenumbers.Format(n.parsed, phonenumbers.INTERNATIONAL)
+}
+
+// dialled is the number grouped as people of the region dial it: 04 27 46 63 47.
+// An Italian 06 written nationally reads as a French mobile: a foreign number is
+// written with the prefix for abroad.
+func (n Number) dialled() string {
+	if n.domestic && n.parsed != nil {
+		return phonenumbers.Format(n.parsed, phonenumbers.NATIONAL)
+	}
+	return n.idd + " " + strings.TrimPrefix(n.worldwide(), "+")
 }

@@ -63,7 +63,7 @@ func (p Pattern) Match(region Region, text string) bool {
 		return true
 	}
 	number, err := region.Parse(text)
-	return err == nil && matches(p.glob, digitsOf(number.dialled))
+	return err == nil && matches(p.glob, digitsOf(number.dialled()))
 }
 
 func matches(glob, text string) bool {

@@ -15,6 +15,14 @@ func (r Region) Same(n Number, text string) bool {
 	if n.IsZero() || len(text) > 4*maxText {
 		return false
 	}
+	if same, known := n.compare(text); known {
+		return same
+	}
+	return r.read(n, text)
+}
+
+// read compares with each number that libphonenumber reads in a text.
+func (r Region) read(n Number, text string) bool {
 	for _, candidate := range r.candidates(text) {
 		if same(n, candidate) {
 			return true

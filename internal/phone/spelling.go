@@ -19,9 +19,9 @@ var spellings = []Spelling{
 	{"e164", func(n Number) string { return n.e164 }},
 	{"digits", func(n Number) string { return strings.TrimPrefix(n.e164, "+") }},
 	{"idd", func(n Number) string { return n.idd + strings.TrimPrefix(n.e164, "+") }},
-	{"national", func(n Number) string { return digitsOf(n.dialled) }},
+	{"national", func(n Number) string { return digitsOf(n.dialled()) }},
 	{"nsn", func(n Number) string { return n.nsn }},
-	{"international", func(n Number) string { return n.worldwide }},
+	{"international", func(n Number) string { return n.worldwide() }},
 	{"spaced", grouped(" ")},
 	{"dotted", grouped(".")},
 	{"dashed", grouped("-")},
@@ -76,7 +76,7 @@ func (s Spelling) Of(n Number) string {
 // between groups differs by country: spaces, brackets, dashes.
 func grouped(separator string) func(Number) string {
 	return func(n Number) string {
-		groups := strings.FieldsFunc(n.dialled, func(r rune) bool { return r < '0' || r > '9' })
+		groups := strings.FieldsFunc(n.dialled(), func(r rune) bool { return r < '0' || r > '9' })
 		return strings.Join(groups, separator)
 	}
 }
@@ -87,7 +87,7 @@ func last(count int) func(Number) string {
 
 func masked(mask string) func(Number) string {
 	return func(n Number) string {
-		digits := digitsOf(n.dialled)
+		digits := digitsOf(n.dialled())
 		if strings.Count(mask, "#") != len(digits) {
 			return ""
 		}
