@@ -150,7 +150,27 @@ func TestTryton(t *testing.T) {
 			t.Errorf("%s attempts", attempts)
 		}
 	})
+	t.Run("a locked account is said", func(t *testing.T) {
+		s.sql(`insert into res_user_login_attempt (login, ip_address, ip_network, create_date)
+			select login, ip_address, ip_network, create_date from res_user_login_attempt, (select 1 union select 2 union select 3 union select 4 union select 5)`)
+		locked := documented.serve(t)
+		locked.expect(t, list[0].dialled, unreachablePage)
+		locked.says(t, "crm tryton: lookup party", "429 Too Many Requests", "limits how often it may be asked")
+		s.sql("delete from res_user_login_attempt")
+	})
 	testCheck(t, g, wrong, list[0])
+	t.Run("neither check nor the log shows a session", func(t *testing.T) {
+		shown := g.check(t, 0, "--number", list[0].dialled) + g.process.output.String()
+		keys := strings.Fields(s.sql("select group_concat(key, ' ') from ir_session where create_uid = " + gatewayUser))
+		if len(keys) < 2 {
+			t.Errorf("the sessions are %v", keys)
+		}
+		for _, key := range keys {
+			if strings.Contains(shown, strings.Trim(key, "[]()',")) {
+				t.Errorf("the key %s is shown", key)
+			}
+		}
+	})
 	t.Run("check finds every sampled number again", func(t *testing.T) {
 		output := g.check(t, 0, "--sample")
 		for _, want := range []string{"international", "(##) ##-##-##-##", "found again"} {
@@ -158,6 +178,9 @@ func TestTryton(t *testing.T) {
 				t.Errorf("without %q:\n%s", want, output)
 			}
 		}
+	})
+	t.Run("check says what is not found again", func(t *testing.T) {
+		documented.with("otherwise off").serve(t).check(t, 1, "--sample")
 	})
 	t.Run("hostile texts", func(t *testing.T) { s.testHostile(t, g, documented) })
 	t.Run("a wrong database is said", func(t *testing.T) {
