@@ -78,7 +78,11 @@ func (c *REST) Provision(ctx caddy.Context) error {
 		transport: separateRequests{transport},
 		store:     tokenStore{ctx.Storage()},
 		lost: func(err error) {
-			logger.Error("a CRM no longer accepts its credentials; until they are mended, callers are not looked up in it", zap.Error(err))
+			message := "a CRM no longer accepts its credentials; until they are mended, callers are not looked up in it"
+			if failure, ok := errors.AsType[*crm.Failure](err); ok && failure.Unsaved {
+				message = "a CRM's new refresh token could not be saved; once Caddy ends, callers are not looked up in it any more"
+			}
+			logger.Error(message, zap.Error(err))
 		},
 	})
 	if err != nil {

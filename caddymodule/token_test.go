@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -198,5 +200,28 @@ func TestRefusedCredentialsAreLoggedOnceAndLoudly(t *testing.T) {
 				t.Error("the log has the credential")
 			}
 		})
+	}
+}
+
+// A storage that can't be written to must not look like refused credentials:
+// callers are still looked up.
+func TestARefreshTokenThatCanNotBeSavedIsSaid(t *testing.T) {
+	storing(t)
+	crm := newRotating(t, "first-refresh-token")
+	// Where a directory belongs is a link to nowhere: nothing is there, and
+	// nothing can be put there.
+	if err := os.Symlink(filepath.Join(t.TempDir(), "nowhere", "at all"), filepath.Join(caddy.DefaultStorage.Path, "screen_pop")); err != nil {
+		t.Fatal(err)
+	}
+	g := serve(t, crm.site("first-refresh-token"))
+	g.ring("0427466347").want(t, http.StatusOK, opensTheContact)
+	if err := caddy.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(g.log(), "a CRM's new refresh token could not be saved") || len(g.loud()) != 0 {
+		t.Errorf("the log says %s", g.log())
+	}
+	if strings.Contains(g.log(), "refresh-token-1") {
+		t.Error("the log has the token")
 	}
 }

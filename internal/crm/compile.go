@@ -31,8 +31,9 @@ type Options struct {
 	Settings template.Settings
 	// Store keeps refresh tokens that the CRM replaces; nil keeps them in memory.
 	Store credential.Store
-	// Lost is told when the CRM no longer accepts the credentials; it is not
-	// called for every call that suffers from it.
+	// Lost is told when the CRM no longer accepts the credentials, and of a
+	// refresh token that can't be saved; it gets a [*Failure], and is not called
+	// for every call that suffers from it.
 	Lost func(error)
 }
 

@@ -100,11 +100,13 @@ func (e *entry) letIn(request *http.Request, path string, v *values) error {
 	return nil
 }
 
-// lose reports that the CRM no longer accepts the credentials.
+// lose reports that the CRM no longer accepts the credentials, or soon will not.
 func (e *entry) lose(err error) {
-	if e.report != nil {
-		e.report(&Failure{CRM: e.crm.profile.Name, Problem: e.crm.describeEntry(err)})
+	if e.report == nil {
+		return
 	}
+	_, unsaved := errors.AsType[*credential.Unsaved](err)
+	e.report(&Failure{CRM: e.crm.profile.Name, Problem: e.crm.describeEntry(err), Unsaved: unsaved})
 }
 
 // watch reports, for credentials that go with every request, when the CRM no

@@ -25,6 +25,9 @@ type Failure struct {
 	CRM, Lookup string
 	// Problem says what went wrong and what to mend.
 	Problem string
+	// Unsaved is set when a refresh token could not be saved: the CRM is asked
+	// all the same.
+	Unsaved bool
 }
 
 func (f *Failure) Error() string {
