@@ -209,3 +209,40 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 		t.Errorf("credentials left: %+v", requests)
 	}
 }
+
+// In the strings of a language that the program knows, call data may be
+// anything that can be written in it, and is read as it was.
+func TestCallDataWithinALanguageIsReadAsItWas(t *testing.T) {
+	for language, test := range map[string]struct{ before, after, datum, written string }{
+		"odata":   {"name eq '", "'", `O'Brien" \ or 1 eq 1`, `O''Brien" \ or 1 eq 1`},
+		"soql":    {"Name = '", "'", `O'Brien" \ or`, `O\'Brien\" \\ or`},
+		"sosl":    {"FIND {", "} RETURNING Contact", `O'Brien (a) -b`, `O\'Brien \(a\) \-b`},
+		"sql":     {"name = '", "'", `O'Brien" \ or 1=1 --`, `O''Brien" \\ or 1=1 --`},
+		"lucene":  {`name:"`, `"`, `O'Brien" OR x:y \`, `O'Brien\" OR x:y \\`},
+		"graphql": {`query { find(name: "`, `") { id } }`, `O'Brien" \ {}`, `O'Brien\" \\ {}`},
+	} {
+		places := map[string]struct {
+			put  func(*Lookup, string)
+			read func(testing.TB, asked) string
+		}{
+			"the query": {func(l *Lookup, text string) { l.Query = []Param{{"q", text}} }, func(t testing.TB, a asked) string { return pairs(t, a.query())[0].value }},
+			"a form":    {func(l *Lookup, text string) { l.Method, l.Query, l.Form = http.MethodPost, nil, []Param{{"q", text}} }, func(t testing.TB, a asked) string { return pairs(t, a.body)[0].value }},
+			"a header":  {func(l *Lookup, text string) { l.Query, l.Headers = nil, []Param{{"X-Q", text}} }, func(_ testing.TB, a asked) string { return a.header.Get("X-Q") }},
+			"a string of JSON": {func(l *Lookup, text string) {
+				l.Method, l.Query, l.JSON = http.MethodPost, nil, `{"q":`+quoted("%s", text)+`}`
+			}, func(t testing.TB, a asked) string { return jsonPairs(t, a)[0].value }},
+		}
+		for place, at := range places {
+			t.Run(language+"/"+place, func(t *testing.T) {
+				crm := serve(t, answering(200, callers))
+				found(t, searchWith(t, contacts(crm.URL, func(l *Lookup) {
+					l.Dialect = language
+					at.put(l, test.before+"{call.userData.USR_X}"+test.after)
+				}), test.datum))
+				if got, want := at.read(t, crm.only(t)), test.before+test.written+test.after; got != want {
+					t.Errorf("asked %q, want %q", got, want)
+				}
+			})
+		}
+	}
+}

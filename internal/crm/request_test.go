@@ -378,3 +378,36 @@ func TestALinkWithARefusedValueIsNone(t *testing.T) {
 		t.Errorf("search = %q", links.Search)
 	}
 }
+
+// Some CRMs want JSON within something else.
+func TestJSONWithinAFormOrAHeader(t *testing.T) {
+	const document = `{"where":[{"value":"{number.e164}","note":"{call.userData.USR_X}","typed":{call.userData.USR_NONE}}]}`
+	for name, test := range map[string]struct {
+		put  func(*Lookup)
+		read func(asked) string
+	}{
+		"a form":   {func(l *Lookup) { l.Method, l.Query, l.Form = http.MethodPost, nil, []Param{{"rest_data", document}} }, func(a asked) string { return pairs(t, a.body)[0].value }},
+		"a header": {func(l *Lookup) { l.Query, l.Headers = nil, []Param{{"X-Search", document}} }, func(a asked) string { return a.header.Get("X-Search") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			crm := serve(t, answering(200, callers))
+			found(t, searchWith(t, contacts(crm.URL, test.put), "a\"},{\"é\r\nX-Admin: 1"))
+			var arrived struct {
+				Where []struct {
+					Value, Note string
+					Typed       *string
+				}
+			}
+			got := crm.only(t)
+			if err := json.Unmarshal([]byte(test.read(got)), &arrived); err != nil {
+				t.Fatalf("%q: %v", test.read(got), err)
+			}
+			if len(arrived.Where) != 1 || arrived.Where[0].Value != callersNumber || arrived.Where[0].Note != "a\"},{\"é\r\nX-Admin: 1" || arrived.Where[0].Typed != nil {
+				t.Errorf("%+v arrived", arrived)
+			}
+			if got.header.Get("X-Admin") != "" {
+				t.Errorf("the header fields are %v", got.header)
+			}
+		})
+	}
+}
