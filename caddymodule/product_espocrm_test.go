@@ -52,7 +52,7 @@ func espoCRMStandIn(o *office, admits func(*http.Request) bool) http.Handler {
 	}
 	for path, kind := range map[string]string{"/api/v1/Contact": "contact", "/api/v1/Account": "account", "/api/v1/Lead": "lead"} {
 		mux.HandleFunc("GET "+path, guarded(func(w http.ResponseWriter, r *http.Request) {
-			matches, problem := espoCRMFilter(r.URL.Query())
+			matches, problem := espoCRMFilter(kind, r.URL.Query())
 			size, err := strconv.Atoi(r.URL.Query().Get("maxSize"))
 			switch {
 			case problem != "":
@@ -98,14 +98,32 @@ func espoCRMFails(w http.ResponseWriter, status int, reason string) {
 	w.WriteHeader(status)
 }
 
-// espoCRMFilter is the one condition of a request, over the digits of any
-// number; or why there is none.
-func espoCRMFilter(query url.Values) (func(card) bool, string) {
-	operator, attribute := query.Get("where[0][type]"), query.Get("where[0][attribute]")
-	list, text := query["where[0][value][]"], query.Get("where[0][value]")
+// espoCRMFilter are the conditions of a request; or why there are none.
+func espoCRMFilter(kind string, query url.Values) (func(card) bool, string) {
+	matches := func(card) bool { return true }
+	for i := 0; query.Has(fmt.Sprintf("where[%d][type]", i)); i++ {
+		item, problem := espoCRMItem(kind, query, fmt.Sprintf("where[%d]", i))
+		if problem != "" {
+			return nil, problem
+		}
+		others := matches
+		matches = func(c card) bool { return others(c) && item(c) }
+	}
+	return matches, ""
+}
+
+// espoCRMItem is one condition: over the digits of any number, or a lead's
+// status, or several of them.
+func espoCRMItem(kind string, query url.Values, at string) (func(card) bool, string) {
+	operator, attribute := query.Get(at+"[type]"), query.Get(at+"[attribute]")
+	list, text := query[at+"[value][]"], query.Get(at+"[value]")
 	switch {
-	case operator == "":
-		return func(card) bool { return true }, ""
+	case operator == "or":
+		return espoCRMAny(kind, query, at)
+	case attribute == "status" && kind == "lead" && operator == "isNull":
+		return func(c card) bool { return espoCRMStatus(c) == "" }, ""
+	case attribute == "status" && kind == "lead" && operator == "notEquals":
+		return func(c card) bool { return espoCRMStatus(c) != "" && espoCRMStatus(c) != text }, "" // as SQL compares NULL
 	case attribute != "phoneNumberNumeric":
 		return nil, fmt.Sprintf("Not existing attribute '%s' in where.", attribute)
 	case operator == "in" && len(list) > 0:
@@ -114,6 +132,30 @@ func espoCRMFilter(query url.Values) (func(card) bool, string) {
 		return espoCRMHas(func(numeric string) bool { return strings.HasSuffix(numeric, text) }), ""
 	}
 	return nil, fmt.Sprintf("Bad where item '%s'.", operator)
+}
+
+func espoCRMAny(kind string, query url.Values, at string) (func(card) bool, string) {
+	matches := func(card) bool { return false }
+	for i := 0; query.Has(fmt.Sprintf("%s[value][%d][type]", at, i)); i++ {
+		item, problem := espoCRMItem(kind, query, fmt.Sprintf("%s[value][%d]", at, i))
+		if problem != "" {
+			return nil, problem
+		}
+		others := matches
+		matches = func(c card) bool { return others(c) || item(c) }
+	}
+	return matches, ""
+}
+
+// espoCRMStatus is a lead's, "" for none.
+func espoCRMStatus(c card) string {
+	switch c.Last {
+	case "Converted":
+		return "Converted"
+	case "Imported":
+		return ""
+	}
+	return "New"
 }
 
 func espoCRMHas(fits func(numeric string) bool) func(card) bool {
@@ -167,6 +209,17 @@ auth sign {
 		})
 	}
 	p.test(t)
+}
+
+// A converted lead keeps its number, beside the contact that it became.
+func TestEspoCRMLeavesConvertedLeadsOut(t *testing.T) {
+	d := espoCRM.open(t, espoCRM.options)
+	for _, spelling := range []string{"+33123456789", "+33 (0)1 23 45 67 89"} {
+		d.office.file("lead", card{ID: "4711", Last: "Converted", Phones: []string{spelling}})
+		d.expect(t, nonePage)
+		d.office.file("lead", card{ID: "4711", Last: "Imported", Phones: []string{spelling}})
+		d.expect(t, d.address+"/#Lead/view/4711")
+	}
 }
 
 func TestEspoCRMsSamples(t *testing.T) { espoCRM.testSample(t) }

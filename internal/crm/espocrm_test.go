@@ -129,6 +129,7 @@ func isNumberSearch(t testing.TB, r *http.Request) bool {
 	numbers := 0
 	for _, p := range query[2:] {
 		switch {
+		case r.URL.Path == "/api/v1/Lead" && slices.Contains(unconverted("lead", 1), Param{p.name, p.value}):
 		case p.name == value[query[0]] && p.value != "" && strings.Trim(p.value, "0123456789") == "":
 			numbers++
 		case p.name != "select" && p.name != "maxSize":
@@ -140,6 +141,22 @@ func isNumberSearch(t testing.TB, r *http.Request) bool {
 
 // listed are the fields of a record that a list shows.
 var listed = Param{"select", "id,name,accountName,emailAddress,phoneNumber"}
+
+// unconverted leaves out leads that were converted, as the condition i.
+func unconverted(kind string, i int) []Param {
+	if kind != "lead" {
+		return nil
+	}
+	at := fmt.Sprintf("where[%d]", i)
+	return []Param{
+		{at + "[type]", "or"},
+		{at + "[value][0][type]", "isNull"},
+		{at + "[value][0][attribute]", "status"},
+		{at + "[value][1][type]", "notEquals"},
+		{at + "[value][1][attribute]", "status"},
+		{at + "[value][1][value]", "Converted"},
+	}
+}
 
 // espocrm is the preset, built by hand.
 func espocrm(address string) Definition {
@@ -163,30 +180,30 @@ func espocrm(address string) Definition {
 				Ask: Ask{
 					Method: http.MethodGet,
 					Path:   "/" + entity.name,
-					Query: []Param{
+					Query: slices.Concat([]Param{
 						{"where[0][type]", "in"},
 						{"where[0][attribute]", "phoneNumberNumeric"},
 						{"where[0][value][]", "{number.digits}"},
 						{"where[0][value][]", "{number.national}"},
 						{"where[0][value][]", "{number.idd}"},
-						listed,
-						{"maxSize", "20"},
-					},
+					}, unconverted(entity.kind, 1), []Param{listed, {"maxSize", "20"}}),
 				},
 				Records: "list",
 			},
 			Otherwise: &Search{Ask: Ask{
 				Method: http.MethodGet,
 				Path:   "/" + entity.name,
-				Query: []Param{
+				Query: slices.Concat([]Param{
 					{"where[0][type]", "endsWith"},
 					{"where[0][attribute]", "phoneNumberNumeric"},
 					{"where[0][value]", "{number.nsn}"},
-					listed,
-					{"maxSize", "20"},
-				},
+				}, unconverted(entity.kind, 1), []Param{listed, {"maxSize", "20"}}),
 			}},
-			Sample:     &Search{Ask: Ask{Method: http.MethodGet, Path: "/" + entity.name, Query: []Param{listed, {"maxSize", "{limit}"}}}},
+			Sample: &Search{Ask: Ask{
+				Method: http.MethodGet,
+				Path:   "/" + entity.name,
+				Query:  slices.Concat(unconverted(entity.kind, 0), []Param{listed, {"maxSize", "{limit}"}}),
+			}},
 			Detail:     &Detail{Ask: Ask{Path: "/" + entity.name + "/{record.id}"}},
 			ID:         []string{"{record.id}"},
 			RecordName: []string{"{record.name}"},
@@ -330,7 +347,7 @@ func TestEspoCRMsOtherRecordedSearches(t *testing.T) {
 	}{
 		"leads in four spellings": {"+33612345678", func(d *Definition) {
 			d.Lookups = d.Lookups[2:]
-			d.Lookups[0].Query = slices.Delete(d.Lookups[0].Query, 4, 5) // recorded without idd
+			d.Lookups[0].Query = slices.Delete(d.Lookups[0].Query, 4, 5+len(unconverted("lead", 1))) // recorded without idd, and of any status
 		}, "lead", []string{"06-12-34-56-78", "06.12.34.56.78", "06 12 34 56 78", "+33 6 12 34 56 78"}},
 		"the end of a number": {"+33123456789", func(d *Definition) {
 			d.Lookups = d.Lookups[:1]
