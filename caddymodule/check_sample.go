@@ -39,8 +39,13 @@ func (r sampleReport) write() int {
 		if len(sampled) == 0 {
 			fmt.Fprintf(r.out, "crm %s: no lookup says how to list some records (sample)\n", name)
 		}
+		listed := 0
 		for _, one := range sampled {
+			listed += len(one.Records)
 			worst = max(worst, r.lookup(name, rest, one))
+		}
+		if listed == 0 {
+			worst = exitNotAsked // what lists nobody shows nothing
 		}
 	}
 	return worst
@@ -62,7 +67,7 @@ func (r sampleReport) lookup(name string, rest *REST, sampled crm.Sampled) int {
 	}
 	if len(sampled.Records) == 0 {
 		fmt.Fprintf(r.out, "crm %s: %s: 0 records; there are none, or the credentials may not read them, or the lookup's sample is not how to list some\n", name, sampled.Kind)
-		return exitNotAsked
+		return exitFound // a CRM may have no leads
 	}
 	tallies := map[string]*tally{}
 	others := 0

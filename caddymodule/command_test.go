@@ -359,6 +359,25 @@ func TestCheckSampleThatCanNotBeTaken(t *testing.T) {
 	}
 }
 
+// A CRM may have no leads. That is said, and no failure.
+func TestCheckSampleOfALookupWithoutRecords(t *testing.T) {
+	crm := strings.Replace(asks(sampled(t, rosaAndStranger, "+33427466347", "+33199000001"), ""), "lookup contact {", "lookup lead {\n\t\tGET /contacts\n\t\tquery q {number.e164}\n\t\tphones {record.phone}\n\t\tsample {\n\t\t\tGET /contacts\n\t\t}\n\t}\n\tlookup contact {", 1)
+	status, out, log := checked(t, crm, "--sample")
+	if status != exitFound {
+		t.Errorf("status = %d\n%s\n%s", status, out, log)
+	}
+	holds(t, out, "crm rest: lead: 0 records; there are none, or the credentials may not read them", "crm rest: contact: 3 records")
+}
+
+func TestCheckSampleOfACRMThatSaysNotHow(t *testing.T) {
+	crm := asks("https://crm.example.com", "")
+	crm = crm[:strings.Index(crm, "\t\tsample")] + "\t}\n}"
+	status, out, log := checked(t, crm, "--sample")
+	if status != exitNotAsked || !strings.Contains(out, "crm rest: no lookup says how to list some records (sample)") {
+		t.Errorf("status = %d\n%s\n%s", status, out, log)
+	}
+}
+
 func TestThePresetsAreListedAndPrinted(t *testing.T) {
 	status, out, _ := caddyRuns(t, "screen-pop", "presets")
 	if status != 0 {
