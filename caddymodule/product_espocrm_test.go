@@ -112,18 +112,14 @@ func espoCRMFilter(kind string, query url.Values) (func(card) bool, string) {
 	return matches, ""
 }
 
-// espoCRMItem is one condition: over the digits of any number, or a lead's
-// status, or several of them.
+// espoCRMItem is one condition: over the digits of any number, or whether a
+// contact was made of a lead.
 func espoCRMItem(kind string, query url.Values, at string) (func(card) bool, string) {
 	operator, attribute := query.Get(at+"[type]"), query.Get(at+"[attribute]")
 	list, text := query[at+"[value][]"], query.Get(at+"[value]")
 	switch {
-	case operator == "or":
-		return espoCRMAny(kind, query, at)
-	case attribute == "status" && kind == "lead" && operator == "isNull":
-		return func(c card) bool { return espoCRMStatus(c) == "" }, ""
-	case attribute == "status" && kind == "lead" && operator == "notEquals":
-		return func(c card) bool { return espoCRMStatus(c) != "" && espoCRMStatus(c) != text }, "" // as SQL compares NULL
+	case attribute == "createdContactId" && kind == "lead" && operator == "isNull":
+		return func(c card) bool { return c.Last != "Converted" }, ""
 	case attribute != "phoneNumberNumeric":
 		return nil, fmt.Sprintf("Not existing attribute '%s' in where.", attribute)
 	case operator == "in" && len(list) > 0:
@@ -132,30 +128,6 @@ func espoCRMItem(kind string, query url.Values, at string) (func(card) bool, str
 		return espoCRMHas(func(numeric string) bool { return strings.HasSuffix(numeric, text) }), ""
 	}
 	return nil, fmt.Sprintf("Bad where item '%s'.", operator)
-}
-
-func espoCRMAny(kind string, query url.Values, at string) (func(card) bool, string) {
-	matches := func(card) bool { return false }
-	for i := 0; query.Has(fmt.Sprintf("%s[value][%d][type]", at, i)); i++ {
-		item, problem := espoCRMItem(kind, query, fmt.Sprintf("%s[value][%d]", at, i))
-		if problem != "" {
-			return nil, problem
-		}
-		others := matches
-		matches = func(c card) bool { return others(c) || item(c) }
-	}
-	return matches, ""
-}
-
-// espoCRMStatus is a lead's, "" for none.
-func espoCRMStatus(c card) string {
-	switch c.Last {
-	case "Converted":
-		return "Converted"
-	case "Imported":
-		return ""
-	}
-	return "New"
 }
 
 func espoCRMHas(fits func(numeric string) bool) func(card) bool {
@@ -211,13 +183,13 @@ auth sign {
 	p.test(t)
 }
 
-// A converted lead keeps its number, beside the contact that it became.
+// The lead keeps its number, beside the contact that was made of it.
 func TestEspoCRMLeavesConvertedLeadsOut(t *testing.T) {
 	d := espoCRM.open(t, espoCRM.options)
 	for _, spelling := range []string{"+33123456789", "+33 (0)1 23 45 67 89"} {
 		d.office.file("lead", card{ID: "4711", Last: "Converted", Phones: []string{spelling}})
 		d.expect(t, nonePage)
-		d.office.file("lead", card{ID: "4711", Last: "Imported", Phones: []string{spelling}})
+		d.office.file("lead", card{ID: "4711", Last: "Open", Phones: []string{spelling}})
 		d.expect(t, d.address+"/#Lead/view/4711")
 	}
 }

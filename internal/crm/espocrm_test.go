@@ -142,20 +142,13 @@ func isNumberSearch(t testing.TB, r *http.Request) bool {
 // listed are the fields of a record that a list shows.
 var listed = Param{"select", "id,name,accountName,emailAddress,phoneNumber"}
 
-// unconverted leaves out leads that were converted, as the condition i.
+// unconverted leaves out leads of which a contact was made, as the condition i.
 func unconverted(kind string, i int) []Param {
 	if kind != "lead" {
 		return nil
 	}
 	at := fmt.Sprintf("where[%d]", i)
-	return []Param{
-		{at + "[type]", "or"},
-		{at + "[value][0][type]", "isNull"},
-		{at + "[value][0][attribute]", "status"},
-		{at + "[value][1][type]", "notEquals"},
-		{at + "[value][1][attribute]", "status"},
-		{at + "[value][1][value]", "Converted"},
-	}
+	return []Param{{at + "[type]", "isNull"}, {at + "[attribute]", "createdContactId"}}
 }
 
 // espocrm is the preset, built by hand.
@@ -347,7 +340,7 @@ func TestEspoCRMsOtherRecordedSearches(t *testing.T) {
 	}{
 		"leads in four spellings": {"+33612345678", func(d *Definition) {
 			d.Lookups = d.Lookups[2:]
-			d.Lookups[0].Query = slices.Delete(d.Lookups[0].Query, 4, 5+len(unconverted("lead", 1))) // recorded without idd, and of any status
+			d.Lookups[0].Query = slices.Delete(d.Lookups[0].Query, 4, 5+len(unconverted("lead", 1))) // recorded without idd, and with converted ones
 		}, "lead", []string{"06-12-34-56-78", "06.12.34.56.78", "06 12 34 56 78", "+33 6 12 34 56 78"}},
 		"the end of a number": {"+33123456789", func(d *Definition) {
 			d.Lookups = d.Lookups[:1]
