@@ -131,6 +131,12 @@ func suiteCRMList(w http.ResponseWriter, r *http.Request, o *office) {
 	data := []any{}
 	for _, c := range cards[:min(asked.size, len(cards))] {
 		attributes := map[string]any{"name": suiteCRMHTML(strings.TrimSpace(c.First + " " + c.Last)), "email1": c.Email, "account_name": suiteCRMHTML(c.Company)}
+		if module.bean == "Lead" {
+			attributes["converted"] = "0"
+			if c.Last == "Converted" {
+				attributes["converted"] = "1"
+			}
+		}
 		for i, field := range module.phones {
 			attributes[field] = c.phone(i)
 		}
@@ -293,6 +299,24 @@ func TestSuiteCRMsNamesAreRead(t *testing.T) {
 			d.office.file("account", card{ID: "1", Last: "L'Atelier", Phones: []string{knownCaller}})
 			if title := d.ring(knownCaller).field("title"); title != "L'Atelier|L'Atelier|" {
 				t.Errorf("the title is %v", title)
+			}
+		})
+	}
+}
+
+// A converted lead keeps its number, beside the contact that it became.
+func TestSuiteCRMLeavesConvertedLeadsOut(t *testing.T) {
+	for _, p := range []product{suiteCRM, suiteCRM8} {
+		t.Run(p.preset, func(t *testing.T) {
+			d := p.open(t, p.options)
+			for field := range suiteCRMPerson {
+				lead := card{ID: "4711", Last: "Converted", Phones: make([]string, len(suiteCRMPerson))}
+				lead.Phones[field] = knownCaller
+				d.office.file("lead", lead)
+				d.expect(t, nonePage)
+				lead.Last = "Open"
+				d.office.file("lead", lead)
+				d.expect(t, fill(p.kinds[2].page, d.address, lead))
 			}
 		})
 	}
