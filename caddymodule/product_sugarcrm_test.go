@@ -160,6 +160,7 @@ func sugarCRMRecord(c card, phones, fields []string) map[string]any {
 		"name": strings.TrimSpace(c.First + " " + c.Last), "account_name": c.Company, "email1": c.Email,
 		"email": []any{map[string]any{"email_address": c.Email, "primary_address": true}},
 	}
+	record["converted"] = c.Last == "Converted"
 	for i, field := range phones {
 		record[field] = c.phone(i)
 	}
@@ -173,6 +174,17 @@ func sugarCRMRecord(c card, phones, fields []string) map[string]any {
 }
 
 func TestSugarCRM(t *testing.T) { sugarCRM.test(t) }
+
+// A converted lead keeps its number, beside the contact that it became.
+func TestSugarCRMLeavesConvertedLeadsOut(t *testing.T) {
+	d := sugarCRM.open(t, sugarCRM.options)
+	for _, spelling := range []string{"+33123456789", "+33 (0)1 23 45 67 89"} {
+		d.office.file("lead", card{ID: "4711", Last: "Converted", Phones: []string{spelling}})
+		d.expect(t, nonePage)
+		d.office.file("lead", card{ID: "4711", Last: "Open", Phones: []string{spelling}})
+		d.expect(t, d.address+"/#Leads/4711")
+	}
+}
 
 // Without the second search, the first one has to find the eight spellings in
 // every field.
