@@ -370,9 +370,8 @@ func TestCheckSampleOfALookupWithoutRecords(t *testing.T) {
 }
 
 func TestCheckSampleOfACRMThatSaysNotHow(t *testing.T) {
-	crm := asks("https://crm.example.com", "")
-	crm = crm[:strings.Index(crm, "\t\tsample")] + "\t}\n}"
-	status, out, log := checked(t, crm, "--sample")
+	crm, _, _ := strings.Cut(asks("https://crm.example.com", ""), "\t\tsample")
+	status, out, log := checked(t, crm+"\t}\n}", "--sample")
 	if status != exitNotAsked || !strings.Contains(out, "crm rest: no lookup says how to list some records (sample)") {
 		t.Errorf("status = %d\n%s\n%s", status, out, log)
 	}

@@ -237,6 +237,20 @@ func TestCredentialsThatWorkedInBetweenAreSaidAgain(t *testing.T) {
 	}
 }
 
+// Credentials that may read contacts, and no companies, are said once too.
+func TestARefusalOfOneOfSeveralRequestsIsNotSaidForEveryCall(t *testing.T) {
+	crm := guarded(t, func(r *http.Request) bool { return r.URL.Path == "/contacts" }, answering(200, `[`+camille+`]`))
+	options, told := withEnv()
+	rest := compiled(t, withAuth(crm.URL, staticAuth["bearer"].auth, withCompany), options)
+	for range 5 {
+		result := rest.Search(t.Context(), question(t, callersNumber))
+		hears(t, failure(t, result), "follow company: 401 Unauthorized")
+	}
+	if said := told.all(); len(said) != 1 {
+		t.Errorf("said %q, want one line", said)
+	}
+}
+
 func TestAnyOtherFailureIsNoLossOfCredentials(t *testing.T) {
 	for _, status := range []int{400, 403, 404, 429, 500, 503} {
 		crm := serve(t, answering(status, ""))

@@ -111,40 +111,45 @@ func (e *entry) lose(err error) {
 
 // watch reports, for credentials that go with every request, when the CRM no
 // longer accepts them, and notes when it does. A keeper does so by itself.
-func (e *entry) watch(x *exchange) {
+func (e *entry) watch(a *ask, x *exchange) {
 	if e.keeper != nil {
 		return
 	}
 	if !e.isRefused(x) {
-		e.alarm.reset()
+		e.alarm.reset(a)
 		return
 	}
-	if e.alarm.rings(time.Now()) {
+	if e.alarm.rings(a, time.Now()) {
 		e.lose(&badStatus{x.status, x.reason(), ""})
 	}
 }
 
-// alarm rings at once, and then again only after a while.
+// alarm rings at once, and then again only after a while, or when the request
+// that was refused had been answered in between. That another one is answered
+// says nothing: some credentials may read contacts, and no companies.
 type alarm struct {
-	mu   sync.Mutex
-	last time.Time
+	mu    sync.Mutex
+	last  time.Time
+	about *ask
 }
 
 // alarmPause is the time between two rings about the same trouble.
 const alarmPause = 10 * time.Minute
 
-func (a *alarm) rings(now time.Time) bool {
+func (a *alarm) rings(about *ask, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.last.IsZero() && now.Sub(a.last) < alarmPause {
 		return false
 	}
-	a.last = now
+	a.last, a.about = now, about
 	return true
 }
 
-func (a *alarm) reset() {
+func (a *alarm) reset(about *ask) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.last = time.Time{}
+	if a.about == about {
+		a.last = time.Time{}
+	}
 }

@@ -87,7 +87,7 @@ func (r *REST) perform(ctx context.Context, a *ask, v values) (*exchange, error)
 		if err != nil {
 			return x, err
 		}
-		r.entry.watch(x)
+		r.entry.watch(a, x)
 		if r.entry.keeper == nil || !r.entry.isRefused(x) {
 			return x, nil
 		}
