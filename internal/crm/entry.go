@@ -25,6 +25,8 @@ type entry struct {
 	expired condition
 	// baseURL is where the API is according to the token.
 	baseURL *text
+	// rights are what the token or session may do.
+	rights rights
 	// report is told of credentials that are no longer accepted.
 	report func(error)
 	alarm  alarm
@@ -122,6 +124,70 @@ func (e *entry) watch(a *ask, x *exchange) {
 	if e.alarm.rings(a, time.Now()) {
 		e.lose(&badStatus{x.status, x.reason(), ""})
 	}
+}
+
+// complain is the failure of a request that the CRM refuses although the token
+// or session is new.
+func (e *entry) complain(a *ask, x *exchange, token string) error {
+	said := fmt.Sprintf("%d %s%s", x.status, http.StatusText(x.status), behind(": ", x.reason()))
+	err := failf("%s; the CRM does not accept the token or session that it has just given", said)
+	if e.rights.isProved(token) {
+		err = failf("%s; the CRM accepts the token or session, but not for this request: give its user or application the right to it", said)
+	}
+	if e.alarm.rings(a, time.Now()) {
+		e.lose(err)
+	}
+	return err
+}
+
+// rights tell a token that has ended from one that may not do everything: a new
+// one for each call would not help, and the CRM gives only so many.
+type rights struct {
+	mu sync.Mutex
+	// proved is the token answer with which a request was let in last.
+	proved string
+	// denied are requests that were refused with a token that was new.
+	denied map[*ask]denial
+}
+
+// denial is a new token that did not help, and when that was.
+type denial struct {
+	token string
+	at    time.Time
+}
+
+// denialPause is the time in which a request that was refused with a new token
+// does not ask for another. As long as others are let in, it never does.
+const denialPause = 2 * time.Minute
+
+func (r *rights) grant(a *ask, token string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.proved = token
+	delete(r.denied, a)
+}
+
+func (r *rights) deny(a *ask, token string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.denied == nil {
+		r.denied = map[*ask]denial{}
+	}
+	r.denied[a] = denial{token, time.Now()}
+}
+
+// lacks reports whether another token than this one would not help a request.
+func (r *rights) lacks(a *ask, token string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before, denied := r.denied[a]
+	return denied && before.token == token && (r.proved == token || time.Since(before.at) < denialPause)
+}
+
+func (r *rights) isProved(token string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.proved == token
 }
 
 // alarm rings at once, and then again only after a while, or when the request

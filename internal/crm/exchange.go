@@ -88,13 +88,19 @@ func (r *REST) perform(ctx context.Context, a *ask, v values) (*exchange, error)
 			return x, err
 		}
 		r.entry.watch(a, x)
-		if r.entry.keeper == nil || !r.entry.isRefused(x) {
+		switch {
+		case r.entry.keeper == nil:
 			return x, nil
+		case !r.entry.isRefused(x):
+			r.entry.rights.grant(a, key.Answer)
+			return x, nil
+		case tries > 1:
+			r.entry.rights.deny(a, key.Answer)
+			return x, r.entry.complain(a, x, key.Answer)
+		case r.entry.rights.lacks(a, key.Answer):
+			return x, r.entry.complain(a, x, key.Answer)
 		}
 		r.entry.keeper.Refused(key)
-		if tries > 1 {
-			return x, failf("%d %s%s; the CRM does not accept the token or session that it has just given", x.status, http.StatusText(x.status), behind(": ", x.reason()))
-		}
 	}
 }
 
