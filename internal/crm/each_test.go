@@ -61,6 +61,14 @@ func TestEachTextIsAskedForAtTheSameTime(t *testing.T) {
 	}
 }
 
+func TestARecordWithoutAnIDThatTwoTextsFindIsOne(t *testing.T) {
+	crm := serve(t, answering(200, `[{"name":"Rosa Marin","phone":"+33427466347"},{"name":"Rosa Marin","phone":"+33427466347","mobile":""}]`))
+	result := searched(t, contacts(crm.URL, each("phone", "mobile")))
+	if len(result.Records) != 2 || result.Err != nil {
+		t.Errorf("found %d records, %v; in one answer two that look alike are two", len(result.Records), result.Err)
+	}
+}
+
 func TestTextsThatAreTheSameAreAskedForOnce(t *testing.T) {
 	crm := serve(t, answering(200, `[]`))
 	result := searched(t, contacts(crm.URL, each("{number.national}", "0427466347", "{number.e164}", "+{number.digits}", "## ## ## ## ##")))

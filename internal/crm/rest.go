@@ -108,6 +108,12 @@ type kept struct {
 	values values
 }
 
+// isAgain reports whether two requests of one search returned the same thing:
+// by its id, or word for word.
+func (k kept) isAgain(other kept) bool {
+	return k.record.Same(*other.record) || k.values.eachOf != other.values.eachOf && k.values.record == other.values.record
+}
+
 // find makes a search: one request, or one for each spelling until one answers
 // with a match; for each of the search's texts at the same time. It reports
 // whether anything could be asked.
@@ -133,7 +139,7 @@ func (r *REST) find(ctx context.Context, l *lookup, s *search, v values, result 
 		result.Err = errors.Join(result.Err, results[i].Err)
 		asked = asked || wasAsked[i]
 		for _, k := range found[i] {
-			if !slices.ContainsFunc(all, func(other kept) bool { return other.record.Same(*k.record) }) {
+			if !slices.ContainsFunc(all, k.isAgain) {
 				all = append(all, k)
 			}
 		}

@@ -9,42 +9,56 @@ const tail = 6
 // numbers, and libphonenumber takes ten thousand times as long for each. known
 // is false where it has to be asked.
 func (n Number) compare(text string) (same, known bool) {
-	var digits [maxDigits]byte
-	count, plus, grouped := 0, false, true
+	written, ok := figuresOf(text)
+	switch {
+	case !ok:
+		return false, false
+	case !strings.Contains(string(written.digits()), n.nsn[max(0, len(n.nsn)-tail):]):
+		return false, true
+	case written.grouped && n.valid && n.isWritten(written.digits(), written.plus):
+		return true, true
+	default:
+		return false, false
+	}
+}
+
+// figures are the digits of a text that has nothing else but what stands between
+// the groups of a number.
+type figures struct {
+	all   [maxDigits]byte
+	count int
+	// plus is set if there is one in front; grouped if nothing but single spaces,
+	// dots and dashes stands between.
+	plus, grouped bool
+}
+
+func (f *figures) digits() []byte { return f.all[:f.count] }
+
+func figuresOf(text string) (f figures, ok bool) {
+	text, f.plus = strings.CutPrefix(text, "+")
+	f.grouped = true
 	separated := true
 	for i := range len(text) {
 		switch c := text[i]; {
 		case c >= '0' && c <= '9':
-			if count == maxDigits {
-				return false, false
+			if f.count == maxDigits {
+				return f, false
 			}
-			digits[count] = c
-			count++
+			f.all[f.count] = c
+			f.count++
 			separated = false
-		case c == '+' && count == 0 && i == 0:
-			plus = true
-		case (c == ' ' || c == '.' || c == '-') && !separated:
-			separated = true
-		case c == ' ' || c == '.' || c == '-' || c == '(' || c == ')' || c == '/':
-			grouped = false
+		case !strings.ContainsRune(" .-()/", rune(c)):
+			return f, false
 		default:
-			return false, false
+			f.grouped = f.grouped && !separated && strings.ContainsRune(" .-", rune(c))
+			separated = true
 		}
 	}
-	found := digits[:count]
-	if !holds(found, n.nsn[max(0, len(n.nsn)-tail):]) {
-		return false, true
-	}
-	if grouped && n.valid && n.isWritten(found, plus) {
-		return true, true
-	}
-	return false, false
+	return f, true
 }
 
 // maxDigits is more than any number has, with what is dialled before it.
 const maxDigits = 40
-
-func holds(digits []byte, wanted string) bool { return strings.Contains(string(digits), wanted) }
 
 // isWritten reports whether digits are this number in one of the forms that can
 // be nothing else: with a plus, with 00 where that is dialled for abroad, or with

@@ -43,9 +43,9 @@ type Number struct {
 	extension string
 	// parsed is the number as libphonenumber knows it, to be grouped when that is
 	// asked for: it costs more than all the rest. It is never changed.
-	parsed *phonenumbers.PhoneNumber
-	valid     bool // fits a known range of the plan
-	possible  bool // has a length that the plan has, area code included
+	parsed   *phonenumbers.PhoneNumber
+	valid    bool // fits a known range of the plan
+	possible bool // has a length that the plan has, area code included
 }
 
 // IsZero reports whether n is no number.
