@@ -68,6 +68,10 @@ func (c Call) Get(path string) string {
 	return gjson.GetBytes(c.payload, path).String()
 }
 
+// JSON returns the posted document, without the agent's token; nil for a call
+// that was not posted.
+func (c Call) JSON() []byte { return c.payload }
+
 // Payload returns the posted document as decoded JSON, without the agent's
 // token and with whole numbers as int64. It is made anew at each call.
 func (c Call) Payload() map[string]any {

@@ -1,0 +1,56 @@
+"use strict";
+// The agent has finished: the agent application closes the pane and ends a
+// pause. A window of its own just closes.
+const finish = () => {
+	if (window.parent === window) {
+		window.close();
+		return;
+	}
+	window.parent.postMessage("closeThirdParty", document.documentElement.dataset.origin || "*");
+};
+for (const button of document.querySelectorAll("[data-done]")) button.addEventListener("click", finish);
+
+// A pane may not use the clipboard unless the agent application allows it;
+// copying a selection works everywhere.
+const copySelected = (text) => {
+	const area = document.createElement("textarea");
+	area.value = text;
+	area.setAttribute("readonly", "");
+	document.body.append(area);
+	area.select();
+	const done = document.execCommand("copy");
+	area.remove();
+	return done;
+};
+for (const button of document.querySelectorAll("[data-copy]")) {
+	button.hidden = false;
+	button.addEventListener("click", async () => {
+		let done = true;
+		try {
+			await navigator.clipboard.writeText(button.dataset.copy);
+		} catch {
+			done = copySelected(button.dataset.copy);
+		}
+		button.focus();
+		if (done) button.textContent = button.dataset.copied;
+	});
+}
+
+// A record that opens in a tab leaves its card, with Done, in the pane.
+for (const link of document.querySelectorAll("[data-then]")) {
+	link.addEventListener("click", () => setTimeout(() => location.assign(link.dataset.then)));
+}
+
+// The lookup goes on behind the waiting page, and says where to go from there.
+const wait = document.querySelector("[data-wait]");
+if (wait) {
+	const look = async () => {
+		try {
+			const answer = await fetch(wait.dataset.wait, { headers: { Accept: "application/json" } });
+			location.replace((await answer.json()).next);
+		} catch {
+			setTimeout(look, 2000); // the gateway itself is away, for a restart perhaps
+		}
+	};
+	look();
+}
