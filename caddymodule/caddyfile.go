@@ -50,6 +50,21 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			on ...
 //			ask <crm name...>
 //		}
+//
+//		pane off
+//		pane {
+//			pages     <page...>
+//			url       <origin>
+//			name      <text>
+//			logo      <file>
+//			colour    <#rrggbb>
+//			lifetime  <duration>
+//			patience  <duration>
+//			languages <language...>
+//			key       <secret...>
+//			refused   popup | card
+//			framed    <origin...>
+//		}
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	p := handlerParser{handler: h}
@@ -106,7 +121,7 @@ func (p *handlerParser) parse(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-var handlerOptions = []string{"origins", "endpoint", "region", "internal", "deadline", "lookup_by", "crm", "on", "when"}
+var handlerOptions = []string{"origins", "endpoint", "region", "internal", "deadline", "lookup_by", "crm", "on", "when", "pane"}
 
 func (p *handlerParser) option(d *caddyfile.Dispenser) error {
 	h := p.handler
@@ -121,6 +136,8 @@ func (p *handlerParser) option(d *caddyfile.Dispenser) error {
 		return p.on(d, h.On)
 	case "when":
 		return p.when(d)
+	case "pane":
+		return p.pane(d)
 	}
 	p.positions.mark(d, restOfLine(d), option)
 	switch option {

@@ -27,7 +27,7 @@ func (h *Handler) serveCall(w http.ResponseWriter, r *http.Request, allowed bool
 		refuse(w, rejected.status, rejected.code, rejected.message)
 		return
 	}
-	t := h.decide(r.Context(), call, arrived)
+	t := h.decide(r.Context(), call, arrived, h.visitorOf(r))
 	t.abandoned = r.Context().Err() != nil
 	writeAnswer(w, t.answer)
 	h.log(t)

@@ -36,7 +36,7 @@ func (r callReport) write() int {
 			rest.engine.Watch(witness)
 		}
 	}
-	t := r.handler.decide(context.Background(), xucmgt.Call{Caller: r.number}, time.Now())
+	t := r.handler.decide(context.Background(), xucmgt.Call{Caller: r.number}, time.Now(), r.handler.visitorAt("https://gateway.example.com"))
 	r.caller(t)
 	for _, report := range t.finding.Reports {
 		r.crm(report, witnesses[report.CRM], r.handler.query(t.situation))

@@ -28,6 +28,14 @@ type origins struct {
 	exact []string
 }
 
+// all lists the origins; "*" is any.
+func (o origins) all() []string {
+	if o.any {
+		return []string{"*"}
+	}
+	return o.exact
+}
+
 func parseOrigins(texts []string, known template.Settings) (origins, error) {
 	var parsed origins
 	for _, text := range texts {

@@ -13,9 +13,12 @@ import (
 
 // decide makes the answer to a call: Call -> Number -> Lookup -> Records ->
 // Rules -> Answer. It returns the answer with the story of how it came about.
-func (h *Handler) decide(ctx context.Context, call xucmgt.Call, arrived time.Time) trace {
+func (h *Handler) decide(ctx context.Context, call xucmgt.Call, arrived time.Time, agent visitor) trace {
 	t := trace{call: call, arrived: arrived, rule: h.rules.For(call), caller: h.identify(call)}
-	t.situation = pop.Situation{Call: call, Number: t.caller.number, Outcome: t.caller.outcome()}
+	ctx, cancel := context.WithDeadlineCause(ctx, arrived.Add(h.deadline-h.reserve()/2), &crm.DeadlineError{Deadline: h.deadline})
+	defer cancel()
+	agent.ctx, agent.rule = ctx, t.rule.Name
+	t.situation = pop.Situation{Call: call, Number: t.caller.number, Outcome: t.caller.outcome(), Pages: agent}
 	if t.caller.isKnowable() {
 		h.find(ctx, &t)
 	} else {
@@ -74,7 +77,7 @@ func (h *Handler) read(text string) caller {
 // find asks the CRMs. They get a little less time than there is: what is left
 // is for reading what they have found by then, and for writing the answer.
 func (h *Handler) find(ctx context.Context, t *trace) {
-	reserve := min(h.deadline/4, 50*time.Millisecond)
+	reserve := h.reserve()
 	until := t.arrived.Add(h.deadline - reserve)
 	ctx, cancel := context.WithDeadlineCause(ctx, until, &crm.DeadlineError{Deadline: h.deadline})
 	defer cancel()
@@ -86,6 +89,9 @@ func (h *Handler) find(ctx context.Context, t *trace) {
 	t.situation.Outcome = pop.OutcomeOf(len(t.finding.Records), t.finding.Err)
 	h.describe(&t.situation, t.finding.CRM)
 }
+
+// reserve is what of the deadline is left for making the answer.
+func (h *Handler) reserve() time.Duration { return min(h.deadline/4, 50*time.Millisecond) }
 
 // describe fills in what {crm.*} stands for.
 func (h *Handler) describe(situation *pop.Situation, connector crm.Connector) {

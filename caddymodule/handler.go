@@ -81,6 +81,10 @@ type Handler struct {
 
 	pop.Definition
 
+	// Our own pages, which the agent sees where the CRM has none that fits.
+	// Default: all of them.
+	Pane *Pane `json:"pane,omitempty"`
+
 	// Where in a Caddyfile the options stand whose values are known only when
 	// the configuration loads; used in errors. Written by the Caddyfile adapter.
 	Sources map[string]string `json:"sources,omitempty"`
@@ -94,6 +98,9 @@ type Handler struct {
 	rules    *pop.Rules
 	engine   *lookup.Engine
 	logger   *zap.Logger
+	pages    *ownPages
+	// pageNames are the pages that may be used.
+	pageNames []string
 }
 
 // CaddyModule returns the Caddy module information.
@@ -109,6 +116,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
 	if err := h.prepare(loadedSettings()); err != nil {
 		return located(err, h.Sources, 0)
+	}
+	if err := h.openPages(ctx); err != nil {
+		return err
 	}
 	connectors, err := h.loadConnectors(ctx)
 	if err != nil {
@@ -177,12 +187,14 @@ func (h *Handler) prepare(known template.Settings) (err error) {
 	if h.lookupBy, err = compileLookupBy(h.LookupBy, known); err != nil {
 		return mistake.In("lookup_by", err)
 	}
-	return nil
+	return mistake.In("pane", h.preparePane(known))
 }
 
 // prepareRules compiles the rules, whose placeholders depend on the CRMs.
 func (h *Handler) prepareRules(profiles []crm.Profile, known template.Settings) (err error) {
-	h.rules, err = pop.Compile(h.Definition, pop.Options{Profiles: profiles, Region: h.region, Settings: known})
+	h.rules, err = pop.Compile(h.Definition, pop.Options{
+		Profiles: profiles, Region: h.region, Settings: known, Pages: h.pageNames, Refused: h.refused(),
+	})
 	return err
 }
 
@@ -252,11 +264,19 @@ func compileLookupBy(texts []string, known template.Settings) ([]*template.Templ
 
 // ServeHTTP answers calls at the endpoint and lets everything else pass.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if r.URL.Path != h.endpoint {
+	switch {
+	case h.pages.server.Owns(r.URL.Path):
+		h.pages.server.ServeHTTP(w, r)
+		return nil
+	case r.URL.Path == h.landingPath():
+		h.land(w, r)
+		return nil
+	case r.URL.Path != h.endpoint:
 		return next.ServeHTTP(w, r)
 	}
 	arrived := time.Now()
 	allowed := h.origins.write(w.Header(), r)
+	h.pages.prepare()
 	switch r.Method {
 	case http.MethodOptions:
 		h.preflight(w, r, allowed)
@@ -270,8 +290,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return nil
 }
 
+// Cleanup ends what the pages do in the background.
+func (h *Handler) Cleanup() error {
+	h.pages.close()
+	return nil
+}
+
 // Interface guards
 var (
+	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddy.Module                = (*Handler)(nil)
 	_ caddy.Provisioner           = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)

@@ -30,6 +30,8 @@ type trace struct {
 	unanswered error
 	// abandoned is set when the agent's browser went away before the answer.
 	abandoned bool
+	// again is set when a page of ours looked the caller up, after the answer.
+	again bool
 }
 
 // log writes one line for a call. It is an error when the caller could not be
@@ -37,6 +39,12 @@ type trace struct {
 func (h *Handler) log(t trace) {
 	level, message := zapcore.InfoLevel, "call answered"
 	switch {
+	case t.again && t.abandoned:
+		message = "a page gave up looking the caller up"
+	case t.again && t.situation.Outcome == pop.Unreachable:
+		level, message = zapcore.ErrorLevel, "a page could not look the caller up"
+	case t.again:
+		message = "a page looked the caller up"
 	case t.abandoned:
 		message = "call answered to nobody: the agent's browser went away"
 	case t.situation.Outcome == pop.Unreachable:

@@ -71,4 +71,7 @@ type Response struct {
 	Multitab *bool `json:"multitab,omitempty"`
 	// The program's arguments, for `run` only. Each stays one argument.
 	Args []string `json:"args,omitempty"`
+
+	// automatic is set in defaults: the pane is used only where it works.
+	automatic bool
 }

@@ -35,6 +35,19 @@ type Situation struct {
 	// CRM and Links are those of {crm.*}.
 	CRM   crm.Profile
 	Links crm.Links
+	// Pages makes the addresses of our own pages; nil if there are none.
+	Pages Pages
+}
+
+// Pages are our own pages, as answers need them.
+type Pages interface {
+	// Address returns the address of a page about a situation.
+	Address(page string, s Situation) (string, error)
+	// MayFrame reports whether the agent application may show a page in its pane,
+	// and IsSameSite whether the browser then sends that page its cookies: without
+	// them, most CRMs show their login.
+	MayFrame(address string) bool
+	IsSameSite(address string) bool
 }
 
 func (s Situation) contact() crm.Record {
@@ -50,15 +63,30 @@ type response struct {
 	answer func(Situation) (xucmgt.Answer, error)
 }
 
-// defaults are the responses where `on` is left out.
-var defaults = map[Outcome]Response{
-	One:         {Action: actionPopup, URL: "{contact.url}"},
-	Many:        {Action: actionPopup, URL: "{crm.search_url}"},
-	None:        {Action: actionNone},
-	Withheld:    {Action: actionNone},
-	Internal:    {Action: actionNone},
-	Unreachable: {Action: actionNone},
+// defaults are the responses where `on` is left out, as far as the pages that
+// they open are there.
+func (o Options) defaults() map[Outcome]Response {
+	responses := map[Outcome]Response{
+		One:         {Action: actionPopup, URL: "{contact.url}"},
+		Many:        {Action: actionPopup, URL: "{crm.search_url}"},
+		None:        {Action: actionNone},
+		Withheld:    {Action: actionNone},
+		Internal:    {Action: actionNone},
+		Unreachable: {Action: actionNone},
+	}
+	for outcome, page := range map[Outcome]string{One: frame, Many: "chooser", None: "unknown", Unreachable: "waiting"} {
+		if slices.Contains(o.Pages, page) {
+			responses[outcome] = Response{Action: actionOpen, URL: "{pane." + page + "}", automatic: true}
+		}
+	}
+	return responses
 }
+
+// The pages that answers know by name.
+const (
+	frame = "frame"
+	card  = "card"
+)
 
 // over lays a response over the one outside of it. What the outer one says
 // that the action can't use is left behind.
@@ -68,7 +96,7 @@ func (r Response) over(outer Response) Response {
 	}
 	usable := options[r.Action]
 	if r.URL == "" && r.Action == outer.Action {
-		r.URL = outer.URL
+		r.URL, r.automatic = outer.URL, outer.automatic
 		if len(r.Args) == 0 { // another program's arguments are not this one's
 			r.Args = outer.Args
 		}
@@ -118,7 +146,7 @@ func (r Response) used() []string {
 }
 
 // compile checks a response, complete with what it falls back to.
-func (r Response) compile(scope *template.Scope[Situation]) (response, error) {
+func (r Response) compile(scope *template.Scope[Situation], refused string) (response, error) {
 	if err := r.check(); err != nil {
 		return response{}, err
 	}
@@ -136,7 +164,7 @@ func (r Response) compile(scope *template.Scope[Situation]) (response, error) {
 	if r.Action == actionRun {
 		return r.compileRun(event, title, scope)
 	}
-	return r.compilePage(event, title, scope)
+	return r.compilePage(event, title, scope, refused)
 }
 
 func (r Response) check() error {
@@ -187,7 +215,7 @@ func meant(word string, candidates []string) string {
 }
 
 // compilePage makes the answers that open an address.
-func (r Response) compilePage(event xucmgt.Event, title *template.Template[Situation], scope *template.Scope[Situation]) (response, error) {
+func (r Response) compilePage(event xucmgt.Event, title *template.Template[Situation], scope *template.Scope[Situation], refused string) (response, error) {
 	address, err := template.Compile(r.URL, template.URL, scope)
 	if err != nil {
 		return response{}, mistake.In("url", err)
@@ -196,20 +224,14 @@ func (r Response) compilePage(event xucmgt.Event, title *template.Template[Situa
 	if isTrue(r.Autopause) {
 		pause = &xucmgt.Pause{Reason: r.AutopauseReason}
 	}
-	answer := func(s Situation) (xucmgt.Answer, error) {
-		url, err := address.Render(s)
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("the url %s can't be opened: %w", address, err)
-		case url == "":
-			return nil, fmt.Errorf("the url %s is empty for this call", address)
-		case r.Action == actionOpen:
-			return xucmgt.Open{Event: event, URL: url, Title: shown(title, s), Pause: pause}, nil
-		default:
-			return xucmgt.Popup{Event: event, URL: url, Title: shown(title, s), Multitab: isTrue(r.Multitab)}, nil
-		}
+	page := page{event: event, title: title, pause: pause, address: address, refused: cmp.Or(refused, actionPopup), automatic: r.automatic}
+	if r.Action == actionOpen {
+		return response{r.Action, page.open}, nil
 	}
-	return response{r.Action, answer}, nil
+	return response{r.Action, func(s Situation) (xucmgt.Answer, error) {
+		url, err := page.url(s)
+		return page.popup(s, url, isTrue(r.Multitab)), err
+	}}, nil
 }
 
 func isTrue(b *bool) bool { return b != nil && *b }

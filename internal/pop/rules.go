@@ -30,7 +30,7 @@ type Rule struct {
 
 // Compile checks a site's rules. Errors are [*mistake.Mistake]s.
 func Compile(definition Definition, options Options) (*Rules, error) {
-	base := maps.Clone(defaults)
+	base := options.defaults()
 	if err := overlay(base, definition.On); err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func overlay(responses map[Outcome]Response, on map[Outcome]Response) error {
 func compileResponses(all map[Outcome]Response, options Options) (map[Outcome]response, error) {
 	compiled := make(map[Outcome]response, len(all))
 	for _, outcome := range Outcomes() {
-		result, err := all[outcome].compile(options.scope(outcome))
+		result, err := all[outcome].compile(options.scope(outcome), options.Refused)
 		if err != nil {
 			return nil, mistake.In("on "+string(outcome), err)
 		}
@@ -120,6 +120,17 @@ func (r *Rules) For(call xucmgt.Call) Rule {
 	view := &view{call: call}
 	for _, rule := range r.when {
 		if rule.match.holds(view) {
+			return rule
+		}
+	}
+	return r.outside
+}
+
+// Named returns the rule of a name, as [Rule.Name] says, or what counts outside
+// of any where there is none.
+func (r *Rules) Named(name string) Rule {
+	for _, rule := range r.when {
+		if rule.Name == name {
 			return rule
 		}
 	}

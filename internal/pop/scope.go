@@ -19,6 +19,11 @@ type Options struct {
 	Profiles []crm.Profile
 	// Region is the country that numbers in rules belong to.
 	Region phone.Region
+	// Pages are the names of our own pages that may be opened.
+	Pages []string
+	// Refused is what becomes of a page that is to be opened in the pane and
+	// can't be framed: `popup`, or `card`. Default: `popup`.
+	Refused string
 	// Settings are the placeholders whose values are fixed at load.
 	Settings template.Settings
 }
@@ -30,6 +35,7 @@ func (o Options) scope(outcome Outcome) *template.Scope[Situation] {
 	crm.AddCall(scope, func(s Situation) xucmgt.Call { return s.Call })
 	crm.AddNumber(scope, func(s Situation) phone.Number { return s.Number })
 	o.addContact(scope, outcome)
+	o.addPages(scope, outcome)
 	scope.Add("crm.name", template.Placeholder[Situation]{Get: func(s Situation) string { return s.CRM.Name }})
 	scope.Add("crm.url", address(func(s Situation) string { return s.CRM.URL }))
 	scope.Add("crm.search_url", address(func(s Situation) string { return s.Links.Search }))
