@@ -3,6 +3,7 @@ package pop
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/screenpop/caddy-screenpop/internal/template"
@@ -92,21 +93,12 @@ var pageNames = map[Outcome][]string{
 
 // addPages declares {pane.<page>}.
 func (o Options) addPages(scope *template.Scope[Situation], outcome Outcome) {
-	var there []string
-	for _, name := range pageNames[outcome] {
-		for _, page := range o.Pages {
-			if name == page {
-				there = append(there, name)
-			}
-		}
-	}
+	there := slices.DeleteFunc(slices.Clone(pageNames[outcome]), func(name string) bool { return !slices.Contains(o.Pages, name) })
 	scope.AddFamily("pane.", there, func(name string) (template.Placeholder[Situation], error) {
-		for _, page := range there {
-			if name == page {
-				return address(func(s Situation) string { return s.page(name) }), nil
-			}
+		if !slices.Contains(there, name) {
+			return template.Placeholder[Situation]{}, noPage(name, outcome, there)
 		}
-		return template.Placeholder[Situation]{}, noPage(name, outcome, there)
+		return address(func(s Situation) string { return s.page(name) }), nil
 	})
 }
 

@@ -271,7 +271,7 @@ func (r *Ring) save(ctx context.Context, keys []key) error {
 	for _, k := range keys {
 		stored = append(stored, storedKey{k.secret[:], k.created})
 	}
-	value, err := json.Marshal(stored)
+	value, err := json.Marshal(stored) //nolint:gosec // for the storage of private keys
 	if err != nil {
 		return err
 	}
