@@ -212,6 +212,22 @@ func TestTheDirectInternalCallOfTheDocumentationIsAColleague(t *testing.T) {
 
 func TestEachOutcomeHasItsDefaultAnswer(t *testing.T) {
 	g := serve(t, newPhonebook(t).site(""))
+	for caller, page := range map[string]string{
+		"0199000050": "chooser",
+		"0199000099": "unknown",
+	} {
+		g.ring(caller).wantPage(t, g, page)
+	}
+	// Its CRM is of another site than the agent application: a framed page would
+	// have no cookies.
+	g.ring("0427466347").want(t, http.StatusOK, `{"action":"popup","event":"EventRinging","url":"https://crm.example.com/contacts/7"}`)
+	for _, nobody := range []string{"", "anonymous", "1013"} {
+		g.ring(nobody).want(t, http.StatusOK, `{"action":"none"}`)
+	}
+}
+
+func TestWithoutPagesOfOurOwnEachOutcomeHasAnotherDefaultAnswer(t *testing.T) {
+	g := serve(t, newPhonebook(t).site("pane off"))
 	for caller, want := range map[string]string{
 		"0427466347": `{"action":"popup","event":"EventRinging","url":"https://crm.example.com/contacts/7"}`,
 		"0199000050": `{"action":"popup","event":"EventRinging","url":"https://crm.example.com/search?q=0199000050"}`,
@@ -260,6 +276,9 @@ func TestEveryActionAndOptionReachesTheAnswer(t *testing.T) {
 	}
 	when expression `+"`call.user.agentId > 1000 && call.queue.number == \"3001\"`"+` {
 		on one popup https://big.example.com/
+	}
+	pane {
+		framed https://crm.example.com
 	}`))
 	for _, test := range []struct {
 		name    string
@@ -292,8 +311,8 @@ func TestAStrangersRecordIsNeverOpened(t *testing.T) {
 		t.Errorf("answered %s", got.body)
 	}
 	// Here it returns strangers only.
-	g.ring("0274663470").want(t, http.StatusOK, `{"action":"none"}`)
-	g.ring("+33274663479").want(t, http.StatusOK, `{"action":"none"}`)
+	g.ring("0274663470").wantPage(t, g, "unknown")
+	g.ring("+33274663479").wantPage(t, g, "unknown")
 	if line := g.lastCall(); line["outcome"] != "none" {
 		t.Errorf("logged %v", line)
 	}

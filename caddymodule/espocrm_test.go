@@ -128,6 +128,7 @@ func (e *espocrm) site(key, options string) string {
 	on one popup {contact.url} {
 		title "{contact.name} ({contact.kind}, {contact.company})"
 	}
+	on many popup {crm.search_url}
 	on none popup https://none.example.com/
 	on unreachable popup https://unreachable.example.com/?crm={crm.name}
 	` + options + `

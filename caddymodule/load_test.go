@@ -125,7 +125,7 @@ func TestAReloadWithAMistakeKeepsTheOldConfigurationServing(t *testing.T) {
 		}
 		g.ring("0427466347").want(t, http.StatusOK, good)
 	}
-	if err := g.load(book.site("on one open {contact.url}")); err != nil {
+	if err := g.load(book.site("on one open {contact.url}\n\tpane {\n\t\tframed https://crm.example.com\n\t}")); err != nil {
 		t.Fatal(err)
 	}
 	g.settle()

@@ -187,6 +187,15 @@ func (a answer) want(t *testing.T, status int, body string) {
 	}
 }
 
+// wantPage checks that an answer opens one of our own pages in the pane.
+func (a answer) wantPage(t *testing.T, g *gateway, page string) {
+	t.Helper()
+	address, _ := a.field("url").(string)
+	if a.status != http.StatusOK || a.field("action") != "open" || !strings.HasPrefix(address, "http://"+g.address+"/pane/"+page+"/") {
+		t.Errorf("answered %d %s\nwant the page %s", a.status, a.body, page)
+	}
+}
+
 // field returns a member of the answer.
 func (a answer) field(name string) any {
 	var object map[string]any
