@@ -1,6 +1,7 @@
 package pop
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,12 +17,21 @@ type page struct {
 	title   *template.Template[Situation]
 	pause   *xucmgt.Pause
 	address *template.Template[Situation]
+	// record is the address of the record's page in the CRM.
+	record *template.Template[Situation]
 	// refused is what becomes of a page that can't be framed: popup or card.
 	refused string
+	// hasCard is set if our card may be opened.
+	hasCard bool
 	// automatic is set where nobody has chosen the pane: it is used only for
 	// pages that work in it.
 	automatic bool
+	// multitab is for popups.
+	multitab bool
 }
+
+// isFrame reports whether the page is ours with the record's in it.
+func (p page) isFrame() bool { return p.address.Uses("pane." + frame) }
 
 func (p page) url(s Situation) (string, error) {
 	url, err := p.address.Render(s)
@@ -45,46 +55,68 @@ func (s Situation) unpaged() error {
 	return err
 }
 
-func (p page) popup(s Situation, url string, multitab bool) xucmgt.Answer {
-	return xucmgt.Popup{Event: p.event, URL: url, Title: shown(p.title, s), Multitab: multitab}
+// open shows a page in the pane, if that would not be a blank one.
+func (p page) open(s Situation) (xucmgt.Answer, error) {
+	url, framed, err := p.addresses(s)
+	switch {
+	case err != nil:
+		return nil, err
+	case framed == "":
+		return p.pane(s, url), nil
+	// Whether a page may be framed is asked of its CRM; the site is not.
+	case (!p.automatic || s.Pages.IsSameSite(framed)) && s.Pages.MayFrame(framed):
+		return p.pane(s, url), nil
+	case p.refused == card && p.hasCard && s.Outcome == One:
+		url, err = s.Pages.Address(card, s)
+		return p.pane(s, url), err
+	default:
+		return p.popup(s, framed), nil
+	}
+}
+
+// window shows a page in a window of its own.
+func (p page) window(s Situation) (xucmgt.Answer, error) {
+	url, framed, err := p.addresses(s)
+	if err != nil {
+		return nil, err
+	}
+	if p.isFrame() && framed != "" && !s.Pages.MayFrame(framed) {
+		url = framed
+	}
+	return p.popup(s, url), nil
 }
 
 func (p page) pane(s Situation, url string) xucmgt.Answer {
 	return xucmgt.Open{Event: p.event, URL: url, Title: shown(p.title, s), Pause: p.pause}
 }
 
-// open shows a page in the pane, if that would not be a blank one.
-func (p page) open(s Situation) (xucmgt.Answer, error) {
-	url, err := p.url(s)
-	if err != nil {
-		return nil, err
-	}
-	framed := url
-	if p.address.UsesAny("pane.") {
-		if !p.address.Uses("pane." + frame) {
-			return p.pane(s, url), nil
-		}
-		if framed = s.contact().URL; framed == "" {
-			return p.card(s)
-		}
-	}
-	if s.Pages == nil || s.Pages.MayFrame(framed) && (!p.automatic || s.Pages.IsSameSite(framed)) {
-		return p.pane(s, url), nil
-	}
-	if p.refused == card && s.Outcome == One {
-		return p.card(s)
-	}
-	return p.popup(s, framed, false), nil
+func (p page) popup(s Situation, url string) xucmgt.Answer {
+	return xucmgt.Popup{Event: p.event, URL: url, Title: shown(p.title, s), Multitab: p.multitab}
 }
 
-// card shows what is known of the record, on a page of ours.
-func (p page) card(s Situation) (xucmgt.Answer, error) {
-	url, err := s.Pages.Address(card, s)
-	if err != nil {
-		return nil, fmt.Errorf("the card can't be opened: %w", err)
+// addresses returns the page's address, and that of the CRM's page which is
+// framed with it; "" if none is. The card stands in for a record without a page.
+func (p page) addresses(s Situation) (url, framed string, err error) {
+	if url, err = p.url(s); err != nil || s.Pages == nil {
+		return url, "", err
 	}
-	return p.pane(s, url), nil
+	if !p.isFrame() {
+		if p.address.UsesAny("pane.") {
+			return url, "", nil
+		}
+		return url, url, nil
+	}
+	if framed, err = p.record.Render(s); err == nil && framed != "" {
+		return url, framed, nil
+	}
+	if !p.hasCard {
+		return "", "", fmt.Errorf("the record's page can't be opened: %w", cmp.Or(err, errNoAddress))
+	}
+	url, err = s.Pages.Address(card, s)
+	return url, "", err
 }
+
+var errNoAddress = errors.New("it has none")
 
 // pageNames are the pages that an outcome can open.
 var pageNames = map[Outcome][]string{

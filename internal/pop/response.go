@@ -146,7 +146,7 @@ func (r Response) used() []string {
 }
 
 // compile checks a response, complete with what it falls back to.
-func (r Response) compile(scope *template.Scope[Situation], refused string) (response, error) {
+func (r Response) compile(scope *template.Scope[Situation], options Options) (response, error) {
 	if err := r.check(); err != nil {
 		return response{}, err
 	}
@@ -164,7 +164,7 @@ func (r Response) compile(scope *template.Scope[Situation], refused string) (res
 	if r.Action == actionRun {
 		return r.compileRun(event, title, scope)
 	}
-	return r.compilePage(event, title, scope, refused)
+	return r.compilePage(event, title, scope, options)
 }
 
 func (r Response) check() error {
@@ -215,23 +215,27 @@ func meant(word string, candidates []string) string {
 }
 
 // compilePage makes the answers that open an address.
-func (r Response) compilePage(event xucmgt.Event, title *template.Template[Situation], scope *template.Scope[Situation], refused string) (response, error) {
+func (r Response) compilePage(event xucmgt.Event, title *template.Template[Situation], scope *template.Scope[Situation], options Options) (response, error) {
 	address, err := template.Compile(r.URL, template.URL, scope)
 	if err != nil {
 		return response{}, mistake.In("url", err)
 	}
-	var pause *xucmgt.Pause
-	if isTrue(r.Autopause) {
-		pause = &xucmgt.Pause{Reason: r.AutopauseReason}
+	page := page{
+		event: event, title: title, address: address, refused: cmp.Or(options.Refused, actionPopup),
+		hasCard: slices.Contains(options.Pages, card), automatic: r.automatic, multitab: isTrue(r.Multitab),
 	}
-	page := page{event: event, title: title, pause: pause, address: address, refused: cmp.Or(refused, actionPopup), automatic: r.automatic}
+	if isTrue(r.Autopause) {
+		page.pause = &xucmgt.Pause{Reason: r.AutopauseReason}
+	}
+	if page.isFrame() {
+		if page.record, err = template.Compile("{contact.url}", template.URL, scope); err != nil {
+			return response{}, mistake.In("url", err)
+		}
+	}
 	if r.Action == actionOpen {
 		return response{r.Action, page.open}, nil
 	}
-	return response{r.Action, func(s Situation) (xucmgt.Answer, error) {
-		url, err := page.url(s)
-		return page.popup(s, url, isTrue(r.Multitab)), err
-	}}, nil
+	return response{r.Action, page.window}, nil
 }
 
 func isTrue(b *bool) bool { return b != nil && *b }

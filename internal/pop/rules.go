@@ -68,7 +68,7 @@ func overlay(responses map[Outcome]Response, on map[Outcome]Response) error {
 func compileResponses(all map[Outcome]Response, options Options) (map[Outcome]response, error) {
 	compiled := make(map[Outcome]response, len(all))
 	for _, outcome := range Outcomes() {
-		result, err := all[outcome].compile(options.scope(outcome), options.Refused)
+		result, err := all[outcome].compile(options.scope(outcome), options)
 		if err != nil {
 			return nil, mistake.In("on "+string(outcome), err)
 		}
