@@ -265,10 +265,10 @@ func compileLookupBy(texts []string, known template.Settings) ([]*template.Templ
 // ServeHTTP answers calls at the endpoint and lets everything else pass.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	switch {
-	case h.pages.server.Owns(r.URL.Path):
+	case h.owns(r.URL.Path):
 		h.pages.server.ServeHTTP(w, r)
 		return nil
-	case r.URL.Path == h.landingPath():
+	case h.isLanding(r.URL.Path):
 		h.land(w, r)
 		return nil
 	case r.URL.Path != h.endpoint:

@@ -7,29 +7,36 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/screenpop/caddy-screenpop/internal/xucmgt"
 )
 
-// landingPath is where XiVO's sheet opens its popup: popupUrl is this address
-// with ?number= at its end, and XiVO writes folderNumber behind it.
-func (h *Handler) landingPath() string { return strings.TrimSuffix(h.endpoint, "/") + "/call" }
+// isLanding reports whether a path is where XiVO's sheet opens its popup:
+// popupUrl is this address with ?number= at its end, and XiVO writes
+// folderNumber behind it.
+func (h *Handler) isLanding(path string) bool {
+	return len(h.pageNames) > 0 && path == strings.TrimSuffix(h.endpoint, "/")+"/call"
+}
 
 // land shows the decision about a number as a page, or goes there.
 func (h *Handler) land(w http.ResponseWriter, r *http.Request) {
 	arrived := time.Now()
+	from := sender(r)
 	switch {
 	case r.Method != http.MethodGet:
 		w.Header().Set("Allow", http.MethodGet)
 		h.pages.server.Notice(w, r, http.StatusMethodNotAllowed, "foreign")
 		return
-	case !h.mayLand(r):
-		h.logOrigin(r)
+	case !h.mayLand(r, from):
+		h.logger.Warn("refused a link from a page that is not one of origins; if agents use it, add it to origins",
+			zap.String("origin", logText(from)), zap.String("site", logText(r.Header.Get("Sec-Fetch-Site"))))
 		h.pages.server.Notice(w, r, http.StatusForbidden, "refused")
 		return
 	}
 	h.pages.prepare()
 	call := xucmgt.Call{Caller: r.URL.Query().Get("number")}
-	agent := h.visitorOf(r)
+	agent := h.visitorFrom(r, from)
 	t := h.decide(r.Context(), call, arrived, agent)
 	t.abandoned = r.Context().Err() != nil
 	h.log(t)
@@ -55,22 +62,26 @@ func pageOf(answer xucmgt.Answer) string {
 	}
 }
 
+// sender is the origin of the page that a navigation comes from, as far as the
+// browser tells: a navigation has a Referer, and mostly no Origin.
+func sender(r *http.Request) string {
+	if origin := r.Header.Get("Origin"); origin != "" {
+		return origin
+	}
+	if referrer, err := url.Parse(r.Header.Get("Referer")); err == nil && referrer.Host != "" {
+		return referrer.Scheme + "://" + referrer.Host
+	}
+	return ""
+}
+
 // mayLand reports whether a navigation comes from the agent application, or from
-// no page at all. Browsers send no Origin then, but tell whether another site
-// sent them, and mostly which.
-func (h *Handler) mayLand(r *http.Request) bool {
+// no page at all: browsers say at least whether another site sent them.
+func (h *Handler) mayLand(r *http.Request, from string) bool {
 	if h.origins.any {
 		return true
 	}
-	from := ""
-	if referrer, err := url.Parse(r.Header.Get("Referer")); err == nil && referrer.Host != "" {
-		from = referrer.Scheme + "://" + referrer.Host
-	}
-	switch {
-	case from != "":
+	if from != "" {
 		return slices.Contains(h.origins.exact, from)
-	default:
-		site := r.Header.Get("Sec-Fetch-Site")
-		return site == "" || site == "none" || site == "same-origin"
 	}
+	return slices.Contains([]string{"", "none", "same-origin"}, r.Header.Get("Sec-Fetch-Site"))
 }

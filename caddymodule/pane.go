@@ -73,6 +73,11 @@ const (
 	shortestLink    = 10 * time.Second
 )
 
+// owns reports whether a path is one of our pages'.
+func (h *Handler) owns(path string) bool {
+	return len(h.pageNames) > 0 && h.pages.server.Owns(path)
+}
+
 // ownPages are our pages with what they need of the handler.
 type ownPages struct {
 	handler *Handler
@@ -216,7 +221,11 @@ func (p *ownPages) close() {
 
 // prepare sees to it that there are keys by the time that a page is needed: the
 // browser's preflight comes before its first call.
-func (p *ownPages) prepare() { p.ring.Prepare() }
+func (p *ownPages) prepare() {
+	if len(p.handler.pageNames) > 0 {
+		p.ring.Prepare()
+	}
+}
 
 // refused is what becomes of pages that can't be framed.
 func (h *Handler) refused() string {
@@ -236,11 +245,11 @@ func (p *ownPages) baseOf(r *http.Request) string {
 		scheme = "https"
 	}
 	if trusted, ok := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); ok && trusted {
-		if forwarded := r.Header.Get("X-Forwarded-Proto"); forwarded == "https" || forwarded == "http" {
+		if forwarded := strings.ToLower(r.Header.Get("X-Forwarded-Proto")); forwarded == "https" || forwarded == "http" {
 			scheme = forwarded
 		}
-		if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" {
-			host = forwarded
+		if first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Host"), ","); first != "" {
+			host = strings.TrimSpace(first)
 		}
 	}
 	return scheme + "://" + host
@@ -259,14 +268,22 @@ type visitor struct {
 
 // visitorOf is the browser that sends a request.
 func (h *Handler) visitorOf(r *http.Request) visitor {
-	origin := r.Header.Get("Origin")
-	if origin == "" && len(h.origins.exact) > 0 {
-		origin = h.origins.exact[0]
-	}
-	return visitor{ownPages: h.pages, ctx: r.Context(), base: h.pages.baseOf(r), origin: origin}
+	return h.visitorFrom(r, r.Header.Get("Origin"))
 }
 
-// visitorAt is a browser that reaches us at an address, for checks.
+// visitorFrom is the browser that sends a request, with the page that it is
+// known to come from. "null" names no page.
+func (h *Handler) visitorFrom(r *http.Request, origin string) visitor {
+	v := h.visitorAt(h.pages.baseOf(r))
+	v.ctx = r.Context()
+	if origin != "" && origin != "null" {
+		v.origin = origin
+	}
+	return v
+}
+
+// visitorAt is a browser that reaches us at an address, from the first of the
+// agent application's.
 func (h *Handler) visitorAt(base string) visitor {
 	v := visitor{ownPages: h.pages, base: base}
 	if len(h.origins.exact) > 0 {
@@ -329,7 +346,7 @@ func originOf(address string) string {
 // visit is what the pages about a situation need to know.
 func (v visitor) visit(s pop.Situation) pane.Visit {
 	visit := pane.Visit{
-		Origin: v.origin, Number: s.Number.E164(), Queue: queueName(s.Call.Queue),
+		Origin: v.origin, Gateway: v.base, Number: s.Number.E164(), Queue: queueName(s.Call.Queue),
 		CRM: s.CRM.Name, Search: s.Links.Search, Create: s.Links.Create,
 		Rule: v.rule, Call: s.Call.JSON(),
 	}
@@ -363,7 +380,7 @@ func (v visitor) record(s pop.Situation, r crm.Record) pane.Record {
 			shown.Fields = append(shown.Fields, pane.Field{Name: name, Value: value})
 		}
 	}
-	shown.MayFrame = r.URL != "" && slices.Contains(v.handler.pageNames, string(pane.Frame)) && v.MayFrame(r.URL) && v.IsSameSite(r.URL)
+	shown.MayFrame = r.URL != "" && slices.Contains(v.handler.pageNames, string(pane.Frame)) && v.IsSameSite(r.URL) && v.MayFrame(r.URL)
 	return shown
 }
 
@@ -391,7 +408,7 @@ func (h *Handler) findAgain(ctx context.Context, again pane.Visit) pane.Found {
 	t.abandoned = errors.Is(ctx.Err(), context.Canceled)
 	h.log(t)
 
-	v := visitor{ownPages: h.pages, ctx: ctx, origin: again.Origin, rule: again.Rule}
+	v := visitor{ownPages: h.pages, ctx: ctx, base: again.Gateway, origin: again.Origin, rule: again.Rule}
 	found := pane.Found{Visit: v.visit(t.situation), Certain: t.situation.Outcome == pop.None}
 	found.Visit.Caller = again.Caller
 	for _, report := range t.finding.Reports {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -74,6 +75,7 @@ func (g *Guard) Close() {
 	g.end()
 	g.mu.Unlock()
 	g.asking.Wait()
+	g.client.CloseIdleConnections()
 }
 
 // MayFrame reports whether a page may be framed by pages of all these origins.
@@ -88,6 +90,8 @@ func (g *Guard) MayFrame(ctx context.Context, address string, origins ...string)
 	select {
 	case <-k.done:
 	case <-ctx.Done():
+		return false
+	case <-g.life.Done():
 		return false
 	}
 	g.mu.Lock()
@@ -105,7 +109,8 @@ func (g *Guard) MayFrame(ctx context.Context, address string, origins ...string)
 // explain says what an administrator could do.
 func explain(page *url.URL, err error, origins []string) error {
 	if err != nil {
-		return fmt.Errorf("%s could not be asked whether its pages may be framed (%w); they open in a popup until it can be", originOf(page), err)
+		return fmt.Errorf("%s could not be asked whether its pages may be framed (%w); they don't open in the pane until it can be. "+
+			"If agents' browsers reach it and the gateway does not, and they may be framed: framed %[1]s", originOf(page), err)
 	}
 	return fmt.Errorf("pages of %s refuse to be framed; for them to open in the pane, the CRM would have to send for them: "+
 		"Content-Security-Policy: frame-ancestors 'self' %s (and no X-Frame-Options)", originOf(page), strings.Join(origins, " "))
@@ -152,7 +157,7 @@ func (g *Guard) ask(page *url.URL, k *kind) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	first := k.asked.IsZero()
-	if !first && (err == nil) != (k.err == nil) {
+	if !first && ((err == nil) != (k.err == nil) || !reflect.DeepEqual(policy, k.policy)) {
 		k.said = false
 	}
 	k.policy, k.err, k.asked, k.running = policy, err, time.Now(), false

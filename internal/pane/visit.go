@@ -34,6 +34,8 @@ type Visit struct {
 	// Origin is where the agent application is, which is told when the agent has
 	// finished. "" is any: the message is no secret.
 	Origin string `json:"o,omitempty"`
+	// Gateway is where the agent's browser reaches us.
+	Gateway string `json:"g,omitempty"`
 	// Number is the caller's, in E.164; "" if there is none.
 	Number string `json:"n,omitempty"`
 	// Caller is what was delivered, if it is no number.
