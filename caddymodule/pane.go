@@ -147,6 +147,9 @@ func (h *Handler) preparePane(known template.Settings) error {
 	if h.pages.ring, err = ringOf(config.Keys, known); err != nil {
 		return mistake.In("key", err)
 	}
+	if known["file."] == nil {
+		config.Logo = "" // files are read when the configuration loads
+	}
 	h.pages.server, err = pane.New(pane.Options{
 		Endpoint: h.endpoint, Origins: h.origins.all(), Region: h.region, Ring: h.pages.ring,
 		Lifetime:  orDefault(config.Lifetime, pane.DefaultLifetime),

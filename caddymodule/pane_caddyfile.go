@@ -38,6 +38,7 @@ func (p *handlerParser) paneOption(d *caddyfile.Dispenser, config *Pane) error {
 	case "name":
 		return value(d, &config.Name, `name "Quai Nord"`)
 	case "logo":
+		p.positions.keep(d, "pane", option)
 		return value(d, &config.Logo, "logo /etc/caddy/logo.svg")
 	case "colour":
 		return value(d, &config.Colour, `colour "#0b57d0"`)

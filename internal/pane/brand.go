@@ -12,13 +12,15 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/screenpop/caddy-screenpop/internal/mistake"
 )
 
 // Brand is how the pages show whose they are.
 type Brand struct {
 	// The company's name, shown above the caller's number.
 	Name string `json:"name,omitempty"`
-	// The path of an image file, at most 8 KiB: SVG, PNG, JPEG, GIF or WebP. It
+	// The path of an image file, at most 6 KiB: SVG, PNG, JPEG, GIF or WebP. It
 	// becomes part of each page.
 	Logo string `json:"logo,omitempty"`
 	// The colour of buttons and links: `#0b57d0`.
@@ -34,7 +36,7 @@ type brand struct {
 }
 
 // maxLogo is the largest logo, in bytes: it is in every page.
-const maxLogo = 8 << 10
+const maxLogo = 6 << 10
 
 var colourForm = regexp.MustCompile(`^#[0-9A-Fa-f]{6}$`)
 
@@ -42,28 +44,34 @@ func parseBrand(b Brand) (brand, error) {
 	parsed := brand{Name: b.Name}
 	if b.Colour != "" {
 		if !colourForm.MatchString(b.Colour) {
-			return brand{}, fmt.Errorf("the colour %q is not written as six hexadecimal digits; write for example #0b57d0", b.Colour)
+			return brand{}, mistake.In("colour", fmt.Errorf("%q is not six hexadecimal digits; write for example #0b57d0", b.Colour))
 		}
 		parsed.style = fmt.Sprintf(":root { --accent: %s; --on-accent: %s; }\n"+
 			"@media (prefers-color-scheme: light) { a { color: %s; } }\n@media (prefers-color-scheme: dark) { a { color: %s; } }\n",
 			b.Colour, inkOn(b.Colour), readable(b.Colour, lightPaper, -1), readable(b.Colour, darkPaper, 1))
 	}
-	if b.Logo == "" {
-		return parsed, nil
+	logo, err := readLogo(b.Logo)
+	parsed.Logo = logo
+	return parsed, mistake.In("logo", err)
+}
+
+// readLogo reads an image file as an address that has it in it.
+func readLogo(file string) (template.URL, error) {
+	if file == "" {
+		return "", nil
 	}
-	content, err := os.ReadFile(b.Logo)
+	content, err := os.ReadFile(file)
 	switch {
 	case err != nil:
-		return brand{}, fmt.Errorf("the logo can't be read: %w", err)
+		return "", fmt.Errorf("can't be read: %w", err)
 	case len(content) > maxLogo:
-		return brand{}, fmt.Errorf("the logo %s has %d bytes; it is part of every page and may have %d", b.Logo, len(content), maxLogo)
+		return "", fmt.Errorf("%s has %d bytes; it is part of every page and may have %d", file, len(content), maxLogo)
 	}
-	mediaType, err := imageType(b.Logo, content)
+	mediaType, err := imageType(file, content)
 	if err != nil {
-		return brand{}, err
+		return "", err
 	}
-	parsed.Logo = template.URL("data:" + mediaType + ";base64," + base64.StdEncoding.EncodeToString(content)) //nolint:gosec // the administrator's own file, as an image
-	return parsed, nil
+	return template.URL("data:" + mediaType + ";base64," + base64.StdEncoding.EncodeToString(content)), nil //nolint:gosec // the administrator's own file, as an image
 }
 
 func imageType(file string, content []byte) (string, error) {
@@ -72,7 +80,7 @@ func imageType(file string, content []byte) (string, error) {
 	}
 	mediaType := http.DetectContentType(content)
 	if !strings.HasPrefix(mediaType, "image/") {
-		return "", errors.New("the logo is not an image; there are SVG, PNG, JPEG, GIF and WebP")
+		return "", errors.New("is not an image; there are SVG, PNG, JPEG, GIF and WebP")
 	}
 	return mediaType, nil
 }

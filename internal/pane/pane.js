@@ -25,11 +25,12 @@ const copySelected = (text) => {
 for (const button of document.querySelectorAll("[data-copy]")) {
 	button.hidden = false;
 	button.addEventListener("click", async () => {
+		const text = button.parentElement.querySelector("bdi").textContent;
 		let done = true;
 		try {
-			await navigator.clipboard.writeText(button.dataset.copy);
+			await navigator.clipboard.writeText(text);
 		} catch {
-			done = copySelected(button.dataset.copy);
+			done = copySelected(text);
 		}
 		button.focus();
 		if (done) button.textContent = button.dataset.copied;
@@ -47,7 +48,9 @@ if (wait) {
 	const look = async () => {
 		try {
 			const answer = await fetch(wait.dataset.wait, { headers: { Accept: "application/json" } });
-			location.replace((await answer.json()).next);
+			if (answer.status >= 500) throw new Error(answer.status);
+			// Without an answer, the address itself shows why: the link is too old.
+			location.replace(answer.ok ? (await answer.json()).next : wait.dataset.wait);
 		} catch {
 			setTimeout(look, 2000); // the gateway itself is away, for a restart perhaps
 		}

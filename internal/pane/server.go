@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/screenpop/caddy-screenpop/internal/mistake"
 	"github.com/screenpop/caddy-screenpop/internal/phone"
 	"github.com/screenpop/caddy-screenpop/internal/seal"
 )
@@ -66,10 +68,10 @@ func New(options Options) (*Server, error) {
 	s := &Server{options: options, prefix: strings.TrimSuffix(options.Endpoint, "/") + "/pane/", now: time.Now}
 	var err error
 	if s.languages, err = parseLanguages(options.Languages); err != nil {
-		return nil, fmt.Errorf("languages: %w", err)
+		return nil, mistake.In("languages", err)
 	}
 	if s.look, err = parseLook(options.Brand, options.Origins); err != nil {
-		return nil, fmt.Errorf("brand: %w", err)
+		return nil, err
 	}
 	return s, nil
 }
@@ -99,6 +101,8 @@ type sealed struct {
 	Visit
 
 	Failed []string `json:"z,omitempty"`
+	// Note is the key of a text that says why the page is shown.
+	Note string `json:"y,omitempty"`
 }
 
 func (s *Server) path(ctx context.Context, place string, visit Visit) (string, error) {
@@ -107,6 +111,9 @@ func (s *Server) path(ctx context.Context, place string, visit Visit) (string, e
 
 func (s *Server) sealedPath(ctx context.Context, place string, content sealed) (string, error) {
 	content.Visit = content.bounded()
+	if slices.Contains([]string{string(Chooser), string(Card), string(Frame)}, place) {
+		content.Call = nil // nobody is looked up from there
+	}
 	plain, err := json.Marshal(content)
 	if err != nil {
 		return "", err
@@ -161,13 +168,21 @@ func (s *Server) open(ctx context.Context, place, text string) (content sealed, 
 	return content, err
 }
 
+// chooser shows several records, or the one of them that was picked: its
+// address holds them all, and picking needs no other one.
 func (s *Server) chooser(w http.ResponseWriter, r *http.Request, c sealed) {
+	if picked := r.URL.Query().Get(pick); picked != "" {
+		s.picked(w, r, c, picked)
+		return
+	}
 	v := s.view(r, c, Chooser, "chooser_title")
-	for _, record := range c.Records {
-		entry, err := s.entry(r.Context(), v, record)
-		if err != nil {
-			s.broken(w, r)
-			return
+	for i, record := range c.Records {
+		entry := s.entry(v, record)
+		link := "?" + pick + "=" + strconv.Itoa(i)
+		if entry.Tab {
+			entry.Then = link
+		} else {
+			entry.Link = link
 		}
 		v.place(entry)
 	}
@@ -175,32 +190,61 @@ func (s *Server) chooser(w http.ResponseWriter, r *http.Request, c sealed) {
 	s.render(w, r, v)
 }
 
+// pick is the parameter of a chooser's address that says which record.
+const pick = "record"
+
+func (s *Server) picked(w http.ResponseWriter, r *http.Request, c sealed, picked string) {
+	at, err := strconv.Atoi(picked)
+	if err != nil || at < 0 || at >= len(c.Records) {
+		s.notice(w, r, http.StatusNotFound, "foreign")
+		return
+	}
+	c.Records, c.More = c.Records[at:at+1], 0
+	if c.Records[0].MayFrame {
+		s.frame(w, r, c)
+		return
+	}
+	s.card(w, r, c)
+}
+
 func (s *Server) card(w http.ResponseWriter, r *http.Request, c sealed) {
-	s.one(w, r, c, Card)
+	v, ok := s.record(w, r, c, Card)
+	if !ok {
+		return
+	}
+	if v.Entry.URL != "" && !v.Entry.Tab {
+		link, err := s.path(r.Context(), string(Frame), c.Visit)
+		if err != nil {
+			s.broken(w, r)
+			return
+		}
+		v.Entry.Link = link
+	}
+	s.render(w, r, v)
 }
 
 func (s *Server) frame(w http.ResponseWriter, r *http.Request, c sealed) {
-	s.one(w, r, c, Frame)
+	v, ok := s.record(w, r, c, Frame)
+	switch {
+	case !ok:
+	case v.Entry.URL == "":
+		s.card(w, r, c)
+	default:
+		allowFrame(w.Header(), v.Entry.URL)
+		s.render(w, r, v)
+	}
 }
 
-// one shows the first record.
-func (s *Server) one(w http.ResponseWriter, r *http.Request, c sealed, page Page) {
+// record is the view of a page about one record, the first.
+func (s *Server) record(w http.ResponseWriter, r *http.Request, c sealed, page Page) (*view, bool) {
 	if len(c.Records) == 0 {
 		s.notice(w, r, http.StatusNotFound, "nothing")
-		return
+		return nil, false
 	}
 	v := s.view(r, c, page, "")
-	entry, err := s.entry(r.Context(), v, c.Records[0])
-	if err != nil {
-		s.broken(w, r)
-		return
-	}
-	v.Entry, v.Title = entry, v.titled(entry)
-	if page == Frame {
-		v.Entry.Link = entry.URL
-		allowFrame(w.Header(), entry.URL)
-	}
-	s.render(w, r, v)
+	v.Entry = s.entry(v, c.Records[0])
+	v.Title = v.titled(v.Entry)
+	return v, true
 }
 
 func (s *Server) unknown(w http.ResponseWriter, r *http.Request, c sealed) {
@@ -273,23 +317,27 @@ func (s *Server) next(ctx context.Context, found Found) (string, error) {
 	case found.Certain:
 		return s.path(ctx, string(Unknown), found.Visit)
 	default:
-		return s.sealedPath(ctx, unreachable, sealed{found.Visit, found.Failed})
+		return s.sealedPath(ctx, unreachable, sealed{Visit: found.Visit, Failed: found.Failed})
 	}
 }
 
 // create looks again before the CRM's form opens: somebody else may have been
 // faster.
 func (s *Server) create(w http.ResponseWriter, r *http.Request, c sealed) {
+	if c.Create == "" {
+		s.notice(w, r, http.StatusNotFound, "nothing")
+		return
+	}
 	found := s.find(r.Context(), c.Visit)
 	switch {
 	case len(found.Visit.Records) > 0:
-		next, err := s.next(r.Context(), found)
+		next, err := s.sealedPath(r.Context(), string(Chooser), sealed{Visit: found.Visit, Note: "create_found"})
 		if err != nil {
 			s.broken(w, r)
 			return
 		}
 		http.Redirect(w, r, next, http.StatusSeeOther)
-	case found.Certain && isWeb(c.Create):
+	case found.Certain:
 		http.Redirect(w, r, c.Create, http.StatusSeeOther)
 	default:
 		c.Failed = found.Failed
@@ -313,5 +361,5 @@ func (s *Server) notice(w http.ResponseWriter, r *http.Request, status int, why 
 
 // broken is for keys that could not be had.
 func (s *Server) broken(w http.ResponseWriter, r *http.Request) {
-	s.notice(w, r, http.StatusServiceUnavailable, "expired")
+	s.notice(w, r, http.StatusServiceUnavailable, "broken")
 }

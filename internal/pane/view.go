@@ -3,7 +3,6 @@ package pane
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"embed"
 	"html/template"
 	"net/http"
@@ -108,28 +107,13 @@ type dialable struct {
 	Tel  template.URL
 }
 
-func (s *Server) entry(ctx context.Context, v *view, record Record) (e entry, err error) {
-	e = entry{Record: record, Kind: v.Texts.kind(record.Kind), company: record.isCompany(), MailTo: mailTo(record.Email)}
+func (s *Server) entry(v *view, record Record) entry {
+	e := entry{Record: record, Kind: v.Texts.kind(record.Kind), company: record.isCompany(), MailTo: mailTo(record.Email)}
 	for _, text := range distinct(append([]string{record.Matched}, record.Phones...)) {
 		e.Numbers = append(e.Numbers, dialable{text, s.tel(text)})
 	}
-	if !isWeb(record.URL) {
-		e.URL = ""
-	}
-	alone := v.Visit.Visit
-	alone.Records, alone.More, alone.Call = []Record{record}, 0, nil
-	switch {
-	case e.URL == "":
-		if v.Name != Card {
-			e.Link, err = s.path(ctx, string(Card), alone)
-		}
-	case record.MayFrame:
-		e.Link, err = s.path(ctx, string(Frame), alone)
-	default:
-		e.Link, e.Tab = e.URL, true
-		e.Then, err = s.path(ctx, string(Card), alone)
-	}
-	return e, err
+	e.Link, e.Tab = e.URL, e.URL != "" && !e.MayFrame
+	return e
 }
 
 // tel is the address that dials a number; "" if the text is none.
@@ -208,13 +192,16 @@ func (v *view) SeveralCRMs() bool {
 	return slices.ContainsFunc(v.Visit.Records, func(r Record) bool { return r.CRM != v.Visit.Records[0].CRM })
 }
 
-// copied is a button that copies a text.
-type copied struct{ Value, Text, Done, Label string }
+// copied is a button that copies what stands before it.
+type copied struct{ Text, Done, Label string }
 
-// Copied returns the button for a text.
-func (v *view) Copied(text string) copied {
-	return copied{text, v.Texts.Say("copy"), v.Texts.Say("copied"), v.Texts.Say("copy") + " " + text}
+// Copied returns the button for something that has a name.
+func (v *view) Copied(name string) copied {
+	return copied{v.Texts.Say("copy"), v.Texts.Say("copied"), v.Texts.Say("copy_what", name)}
 }
+
+// CopiedField is the same, by the key of the name.
+func (v *view) CopiedField(key string) copied { return v.Copied(v.Texts.Say(key)) }
 
 // render writes the page in one piece.
 func (s *Server) render(w http.ResponseWriter, r *http.Request, v *view) {

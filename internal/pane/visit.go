@@ -5,7 +5,10 @@ package pane
 
 import (
 	"encoding/json"
+	"html"
 	"unicode/utf8"
+
+	"github.com/screenpop/caddy-screenpop/internal/template"
 )
 
 // Page is one of the pages, by its name in addresses and in {pane.<name>}.
@@ -79,68 +82,106 @@ type Field struct {
 	Value string `json:"v"`
 }
 
+// bounds are how much of what a CRM returned a page shows.
+type bounds struct {
+	records, phones, fields int
+	// text is how long a text is, in characters, and address one of a web page,
+	// in bytes.
+	text, address int
+}
+
+// allBounds are tried in turn until a page is small enough.
+var allBounds = []bounds{
+	{records: 25, phones: 8, fields: 12, text: 200, address: 2000},
+	{records: 25, phones: 4, fields: 8, text: 100, address: 1000},
+	{records: 25, phones: 2, fields: 2, text: 60, address: 300},
+	{records: 15, phones: 1, fields: 0, text: 40, address: 200},
+	{records: 5, phones: 0, fields: 0, text: 40, address: 200},
+}
+
 const (
-	// maxRecords is how many records a chooser shows.
-	maxRecords = 25
-	// maxText is how much of a text is shown, in characters.
-	maxText = 200
-	// maxPhones and maxFields are how many of a record's are.
-	maxPhones = 8
-	maxFields = 12
+	// maxWeight is how much of a page is what a CRM and a caller wrote, in bytes of
+	// HTML.
+	maxWeight = 6000
 	// maxCall is the longest call that an address carries, in bytes.
-	maxCall = 8 << 10
-	// maxAddress is the longest address of a record, in bytes: one that is cut is
-	// another's.
-	maxAddress = 2000
+	maxCall = 4 << 10
 )
 
-// bounded returns a visit that fits into an address, whatever the CRM and the
-// caller wrote.
+// bounded returns a visit that fits into an address and into a page, whatever
+// the CRM and the caller wrote.
 func (v Visit) bounded() Visit {
-	v.Caller, v.Queue, v.CRM = cut(v.Caller), cut(v.Queue), cut(v.CRM)
-	if len(v.Records) > maxRecords {
-		v.More += len(v.Records) - maxRecords
-		v.Records = v.Records[:maxRecords]
-	}
-	records := make([]Record, len(v.Records))
-	for i, r := range v.Records {
-		records[i] = r.bounded()
-	}
-	v.Records = records
-	v.Search, v.Create = whole(v.Search), whole(v.Create)
 	if len(v.Call) > maxCall {
 		v.Call = nil
+	}
+	for _, most := range allBounds {
+		fitting := v.within(most)
+		if fitting.weight() <= maxWeight || most == allBounds[len(allBounds)-1] {
+			return fitting
+		}
 	}
 	return v
 }
 
-func (r Record) bounded() Record {
-	r.CRM, r.Kind, r.Name, r.Company, r.Email, r.Matched = cut(r.CRM), cut(r.Kind), cut(r.Name), cut(r.Company), cut(r.Email), cut(r.Matched)
-	r.URL = whole(r.URL)
-	var phones []string
-	for _, text := range r.Phones[:min(len(r.Phones), maxPhones)] {
-		phones = append(phones, cut(text))
+func (v Visit) within(most bounds) Visit {
+	v.Caller, v.Queue, v.CRM = most.cut(v.Caller), most.cut(v.Queue), most.cut(v.CRM)
+	v.Search, v.Create = most.page(v.Search), most.page(v.Create)
+	kept := min(len(v.Records), most.records)
+	v.More += len(v.Records) - kept
+	records := make([]Record, kept)
+	for i, r := range v.Records[:kept] {
+		records[i] = r.within(most)
 	}
-	r.Phones = phones
-	var fields []Field
-	for _, f := range r.Fields[:min(len(r.Fields), maxFields)] {
-		fields = append(fields, Field{cut(f.Name), cut(f.Value)})
+	v.Records = records
+	return v
+}
+
+func (r Record) within(most bounds) Record {
+	for _, text := range []*string{&r.CRM, &r.Kind, &r.Name, &r.Company, &r.Email, &r.Matched} {
+		*text = most.cut(*text)
 	}
-	r.Fields = fields
+	r.URL = most.page(r.URL)
+	phones := make([]string, min(len(r.Phones), most.phones))
+	for i := range phones {
+		phones[i] = most.cut(r.Phones[i])
+	}
+	fields := make([]Field, min(len(r.Fields), most.fields))
+	for i := range fields {
+		fields[i] = Field{most.cut(r.Fields[i].Name), most.cut(r.Fields[i].Value)}
+	}
+	r.Phones, r.Fields = phones, fields
 	return r
 }
 
-// cut shortens a text.
-func cut(text string) string {
-	if utf8.RuneCountInString(text) <= maxText {
-		return text
+// weight is how much of a page the visit's texts are.
+func (v Visit) weight() int {
+	texts := []string{v.Caller, v.Queue, v.CRM, v.Search, v.Create}
+	for _, r := range v.Records {
+		texts = append(texts, r.CRM, r.Kind, r.Name, r.Company, r.Email, r.Matched, r.URL)
+		texts = append(texts, r.Phones...)
+		for _, f := range r.Fields {
+			texts = append(texts, f.Name, f.Value)
+		}
 	}
-	return string([]rune(text)[:maxText]) + "…"
+	sum := 0
+	for _, text := range texts {
+		sum += len(html.EscapeString(text))
+	}
+	return sum
 }
 
-// whole leaves an address out that is too long.
-func whole(address string) string {
-	if len(address) > maxAddress {
+// cut shortens a text, and makes one line of it that nothing reorders.
+func (b bounds) cut(text string) string {
+	text = template.OneLine(text)
+	if utf8.RuneCountInString(text) <= b.text {
+		return text
+	}
+	return string([]rune(text)[:b.text-1]) + "…"
+}
+
+// page leaves out what is no web page's address, or too long: one that is cut
+// is another's.
+func (b bounds) page(address string) string {
+	if len(address) > b.address || !isWeb(address) {
 		return ""
 	}
 	return address
