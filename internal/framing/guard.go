@@ -83,7 +83,7 @@ func (g *Guard) Close() {
 // not allowed.
 func (g *Guard) MayFrame(ctx context.Context, address string, origins ...string) bool {
 	page, err := url.Parse(address)
-	if err != nil || page.Host == "" {
+	if err != nil || page.Host == "" || page.Scheme != "https" && page.Scheme != "http" {
 		return false
 	}
 	k := g.kind(page)

@@ -67,15 +67,19 @@ func (p Policy) allows(origin string) bool {
 		return !slices.ContainsFunc(p.ancestors, func(sources []string) bool { return !p.matches(sources, origin) })
 	}
 	switch {
-	case len(p.options) == 0:
-		return true
-	case len(p.options) == 1 && p.options[0] == "SAMEORIGIN":
-		return origin == p.origin
-	case len(p.options) == 1 && (p.options[0] == "ALLOWALL" || strings.HasPrefix(p.options[0], "ALLOW-FROM")):
-		return true // browsers ignore what they don't know
-	default:
+	case !slices.ContainsFunc(p.options, isFrameOption):
+		return true // browsers ignore what they don't know, ALLOW-FROM too
+	case len(p.options) > 1:
 		return false
+	case p.options[0] == "SAMEORIGIN":
+		return origin == p.origin
+	default:
+		return p.options[0] == "ALLOWALL"
 	}
+}
+
+func isFrameOption(option string) bool {
+	return slices.Contains([]string{"DENY", "SAMEORIGIN", "ALLOWALL"}, option)
 }
 
 // matches reports whether a source list has an origin in it (CSP Level 3, 6.7.2).
