@@ -110,7 +110,7 @@ func (s *Server) path(ctx context.Context, place string, visit Visit) (string, e
 }
 
 func (s *Server) sealedPath(ctx context.Context, place string, content sealed) (string, error) {
-	content.Visit = content.bounded()
+	content.Visit, content.Failed = content.bounded(), shortened(content.Failed)
 	if slices.Contains([]string{string(Chooser), string(Card), string(Frame)}, place) {
 		content.Call = nil // nobody is looked up from there
 	}
@@ -340,7 +340,7 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request, c sealed) {
 	case found.Certain:
 		http.Redirect(w, r, c.Create, http.StatusSeeOther)
 	default:
-		c.Failed = found.Failed
+		c.Failed = shortened(found.Failed)
 		v := s.view(r, c, "uncertain", "unreachable_title")
 		v.CreateLink = r.URL.Path
 		s.render(w, r, v)

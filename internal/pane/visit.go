@@ -6,6 +6,7 @@ package pane
 import (
 	"encoding/json"
 	"html"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/screenpop/caddy-screenpop/internal/template"
@@ -103,6 +104,8 @@ const (
 	// maxWeight is how much of a page is what a CRM and a caller wrote, in bytes of
 	// HTML.
 	maxWeight = 6000
+	// maxFailed is how many CRMs that could not be asked are named.
+	maxFailed = 10
 	// maxCall is the longest call that an address carries, in bytes.
 	maxCall = 4 << 10
 )
@@ -171,11 +174,22 @@ func (v Visit) weight() int {
 
 // cut shortens a text, and makes one line of it that nothing reorders.
 func (b bounds) cut(text string) string {
-	text = template.OneLine(text)
+	// What is far too long is not read to its end: a caller is waiting.
+	text = template.OneLine(strings.ToValidUTF8(text[:min(len(text), 2*utf8.UTFMax*b.text)], "\uFFFD"))
 	if utf8.RuneCountInString(text) <= b.text {
 		return text
 	}
 	return string([]rune(text)[:b.text-1]) + "…"
+}
+
+// shortened makes a few short texts of them.
+func shortened(texts []string) []string {
+	most := allBounds[len(allBounds)-1]
+	var short []string
+	for _, text := range texts[:min(len(texts), maxFailed)] {
+		short = append(short, most.cut(text))
+	}
+	return short
 }
 
 // page leaves out what is no web page's address, or too long: one that is cut
