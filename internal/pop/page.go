@@ -135,7 +135,10 @@ func (o Options) addPages(scope *template.Scope[Situation], outcome Outcome) {
 }
 
 func noPage(name string, outcome Outcome, there []string) error {
-	if len(there) == 0 {
+	switch {
+	case slices.Contains(pageNames[outcome], name):
+		return fmt.Errorf("pane leaves the page %s out", name)
+	case len(there) == 0:
 		return fmt.Errorf("the outcome %s has no page of ours", outcome)
 	}
 	return errors.New("the outcome " + string(outcome) + " has no page " + name + "; it has {pane." + strings.Join(there, "}, {pane.") + "}")
