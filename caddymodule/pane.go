@@ -128,6 +128,8 @@ func (h *Handler) preparePane(known template.Settings) error {
 	switch {
 	case config.Refused != "" && config.Refused != "popup" && config.Refused != "card":
 		return mistake.In("refused", fmt.Errorf("%q is not one of popup, card", config.Refused))
+	case config.Refused == "card" && !slices.Contains(use, string(pane.Card)):
+		return mistake.In("refused", errors.New("card needs the page card, which pages leaves out"))
 	case config.Lifetime != 0 && (time.Duration(config.Lifetime) < shortestLink || time.Duration(config.Lifetime) > seal.LongestLifetime):
 		return mistake.In("lifetime", fmt.Errorf("%s is not between %s and %s", time.Duration(config.Lifetime), shortestLink, seal.LongestLifetime))
 	case config.Patience != 0 && (time.Duration(config.Patience) < time.Second || time.Duration(config.Patience) > longestPatience):
@@ -173,6 +175,9 @@ func paneURL(text string, known template.Settings) (string, error) {
 	resolved, ok, err := resolve(text, known)
 	if err != nil || !ok {
 		return "", err
+	}
+	if strings.Contains(resolved, "*") {
+		return "", fmt.Errorf("%q is a pattern; write each origin by itself", resolved)
 	}
 	return parseOrigin(resolved)
 }

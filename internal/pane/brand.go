@@ -44,7 +44,7 @@ func parseBrand(b Brand) (brand, error) {
 	parsed := brand{Name: b.Name}
 	if b.Colour != "" {
 		if !colourForm.MatchString(b.Colour) {
-			return brand{}, mistake.In("colour", fmt.Errorf("%q is not six hexadecimal digits; write for example #0b57d0", b.Colour))
+			return brand{}, mistake.In("colour", fmt.Errorf("%q is not six hexadecimal digits; write for example \"#0b57d0\"", b.Colour))
 		}
 		parsed.style = fmt.Sprintf(":root { --accent: %s; --on-accent: %s; }\n"+
 			"@media (prefers-color-scheme: light) { a { color: %s; } }\n@media (prefers-color-scheme: dark) { a { color: %s; } }\n",

@@ -183,7 +183,7 @@ func TestMistakesInOptionsAreNamed(t *testing.T) {
 	}
 	for want, options := range map[string]Options{
 		`languages: there are no texts in "de"; there are en, fr`:                  {Languages: []string{"de"}},
-		`colour: "green" is not six hexadecimal digits; write for example #0b57d0`: {Brand: Brand{Colour: "green"}},
+		`colour: "green" is not six hexadecimal digits; write for example "#0b57d0"`: {Brand: Brand{Colour: "green"}},
 		`colour: "#0b57d0; }" is not`:                                              {Brand: Brand{Colour: "#0b57d0; }"}},
 		"logo: is not an image; there are SVG, PNG, JPEG, GIF and WebP":            {Brand: Brand{Logo: logoFile(t, "logo.png", "text")}},
 		"has 6145 bytes; it is part of every page and may have 6144":               {Brand: Brand{Logo: logoFile(t, "logo.svg", strings.Repeat("x", maxLogo+1))}},
