@@ -68,10 +68,11 @@ func sender(r *http.Request) string {
 	if origin := r.Header.Get("Origin"); origin != "" {
 		return origin
 	}
-	if referrer, err := url.Parse(r.Header.Get("Referer")); err == nil && referrer.Host != "" {
-		return referrer.Scheme + "://" + referrer.Host
+	referrer, err := url.Parse(r.Header.Get("Referer"))
+	if err != nil || referrer.Host == "" {
+		return r.Header.Get("Referer") // none, or no page's
 	}
-	return ""
+	return referrer.Scheme + "://" + referrer.Host
 }
 
 // mayLand reports whether a navigation comes from the agent application, or from

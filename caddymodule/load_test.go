@@ -14,19 +14,19 @@ func TestAnEmptySettingFailsAtLoadWithItsLine(t *testing.T) {
 	for name, test := range map[string]struct{ site, want string }{
 		"a credential": {
 			site: "screen_pop {\n\torigins " + agentOrigin + "\n\tregion FR\n\tcrm espocrm https://crm.example.com {\n\t\tapi_key {env.SCREENPOP_TEST_UNSET}\n\t}\n}",
-			want: "crm espocrm: api_key: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:19",
+			want: "crm espocrm: api_key: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:21",
 		},
 		"a file": {
 			site: "screen_pop {\n\torigins " + agentOrigin + "\n\tregion FR\n\tcrm espocrm https://crm.example.com {\n\t\tapi_key {file./nonexistent/key}\n\t}\n}",
-			want: "api_key: {file./nonexistent/key} is empty or can't be read; the file must exist and be readable by Caddy, at Caddyfile:19",
+			want: "api_key: {file./nonexistent/key} is empty or can't be read; the file must exist and be readable by Caddy, at Caddyfile:21",
 		},
 		"the url": {
 			site: "screen_pop {\n\torigins " + agentOrigin + "\n\tregion FR\n\tcrm espocrm {env.SCREENPOP_TEST_UNSET} {\n\t\tapi_key k\n\t}\n}",
-			want: "url: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:18",
+			want: "url: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:20",
 		},
 		"a header": {
 			site: strings.Replace(book.site(""), "name phonebook", "name phonebook\n\t\t\theader Authorization \"Bearer {env.SCREENPOP_TEST_UNSET}\"", 1),
-			want: "header Authorization: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:21",
+			want: "header Authorization: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:23",
 		},
 		"a token": {
 			site: unset(book, "auth bearer $"),
@@ -74,15 +74,15 @@ func TestAnEmptySettingFailsAtLoadWithItsLine(t *testing.T) {
 		},
 		"origins": {
 			site: strings.Replace(book.site(""), "origins "+agentOrigin, "origins {env.SCREENPOP_TEST_UNSET}", 1),
-			want: "origins: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:16",
+			want: "origins: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:18",
 		},
 		"a transport": {
 			site: strings.Replace(book.site(""), "name phonebook", "name phonebook\n\t\t\ttransport http {\n\t\t\t\ttls_trust_pool file /nonexistent.pem\n\t\t\t}", 1),
-			want: "no such file or directory, at Caddyfile:21",
+			want: "no such file or directory, at Caddyfile:23",
 		},
 		"a title": {
 			site: book.site("on one popup {contact.url} {\n\t\ttitle {env.SCREENPOP_TEST_UNSET}\n\t}"),
-			want: "on one: title: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:33",
+			want: "on one: title: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:35",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -24,13 +24,21 @@ type gateway struct {
 	t       testing.TB
 	address string
 	logFile string
+	// globals are more global options, and storage where Caddy keeps its own.
+	globals, storage string
 }
 
 // serve runs Caddy with a site. The site's text is what stands in the site
 // block; everything is logged at the lowest level, access log included.
 func serve(t testing.TB, site string) *gateway {
 	t.Helper()
-	g := &gateway{t: t, address: freeAddress(t), logFile: filepath.Join(t.TempDir(), "caddy.log")}
+	return serveWith(t, "", t.TempDir(), site)
+}
+
+// serveWith is serve with global options, and a storage that a test may share.
+func serveWith(t testing.TB, globals, storage, site string) *gateway {
+	t.Helper()
+	g := &gateway{t: t, address: freeAddress(t), logFile: filepath.Join(t.TempDir(), "caddy.log"), globals: globals, storage: storage}
 	if err := g.load(site); err != nil {
 		t.Fatal(err)
 	}
@@ -49,6 +57,8 @@ func (g *gateway) load(site string) error {
 	auto_https off
 	persist_config off
 	grace_period 1s
+	storage file_system %q
+	%s
 	log {
 		output file %s
 		level DEBUG
@@ -60,7 +70,7 @@ http://%s {
 	log
 %s
 }
-`, g.logFile, g.address, site))
+`, g.storage, g.globals, g.logFile, g.address, site))
 	if err != nil {
 		return err
 	}
@@ -219,17 +229,23 @@ func (g *gateway) log() string {
 // after the answer, so it is waited for.
 func (g *gateway) lastCall() map[string]any {
 	g.t.Helper()
+	return g.lastLine("call answered")
+}
+
+// lastLine returns the newest log line whose message begins so.
+func (g *gateway) lastLine(message string) map[string]any {
+	g.t.Helper()
 	for range 500 {
 		lines := strings.Split(strings.TrimSpace(g.log()), "\n")
 		for _, text := range slices.Backward(lines) {
 			var line map[string]any
-			if json.Unmarshal([]byte(text), &line) == nil && strings.HasPrefix(fmt.Sprint(line["msg"]), "call answered") {
+			if json.Unmarshal([]byte(text), &line) == nil && strings.HasPrefix(fmt.Sprint(line["msg"]), message) {
 				return line
 			}
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	g.t.Fatal("no call was logged")
+	g.t.Fatalf("no line %q was logged:\n%s", message, g.log())
 	return nil
 }
 

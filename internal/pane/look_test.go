@@ -182,12 +182,12 @@ func TestMistakesInOptionsAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, options := range map[string]Options{
-		`languages: there are no texts in "de"; there are en, fr`:                  {Languages: []string{"de"}},
+		`languages: there are no texts in "de"; there are en, fr`:                    {Languages: []string{"de"}},
 		`colour: "green" is not six hexadecimal digits; write for example "#0b57d0"`: {Brand: Brand{Colour: "green"}},
-		`colour: "#0b57d0; }" is not`:                                              {Brand: Brand{Colour: "#0b57d0; }"}},
-		"logo: is not an image; there are SVG, PNG, JPEG, GIF and WebP":            {Brand: Brand{Logo: logoFile(t, "logo.png", "text")}},
-		"has 6145 bytes; it is part of every page and may have 6144":               {Brand: Brand{Logo: logoFile(t, "logo.svg", strings.Repeat("x", maxLogo+1))}},
-		"logo: can't be read: open /nonexistent.svg: no":                           {Brand: Brand{Logo: "/nonexistent.svg"}},
+		`colour: "#0b57d0; }" is not`:                                                {Brand: Brand{Colour: "#0b57d0; }"}},
+		"logo: is not an image; there are SVG, PNG, JPEG, GIF and WebP":              {Brand: Brand{Logo: logoFile(t, "logo.png", "text")}},
+		"has 6145 bytes; it is part of every page and may have 6144":                 {Brand: Brand{Logo: logoFile(t, "logo.svg", strings.Repeat("x", maxLogo+1))}},
+		"logo: can't be read: open /nonexistent.svg: no":                             {Brand: Brand{Logo: "/nonexistent.svg"}},
 	} {
 		options.Region, options.Ring = region, ring
 		if _, err := New(options); err == nil || !strings.Contains(err.Error(), want) {
