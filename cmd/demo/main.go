@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
@@ -58,15 +59,31 @@ func start(at origins, config string) error {
 	if err := serve("crm", at.crm, crm.Handler()); err != nil {
 		return err
 	}
-	simulator := demo.Simulator{Gateway: "http://" + at.gateway + "/", CRM: "http://" + at.crm}
+	paneKey := rand.Text() + rand.Text()
+	simulator, err := newSimulator(at, paneKey)
+	if err != nil {
+		return err
+	}
 	if err := serve("simulator", at.simulator, simulator.Handler()); err != nil {
 		return err
 	}
-	if err := configureCaddy(at, host, config); err != nil {
+	if err := configureCaddy(at, host, config, paneKey); err != nil {
 		return err
 	}
 	go greet(at)
 	return nil
+}
+
+// newSimulator knows where everything is, and links that no longer open.
+func newSimulator(at origins, paneKey string) (demo.Simulator, error) {
+	gateway := "http://" + at.gateway + "/"
+	expired, err := demo.ExpiredLink(gateway, paneKey)
+	if err != nil {
+		return demo.Simulator{}, err
+	}
+	return demo.Simulator{
+		Gateway: gateway, CRM: "http://" + at.crm, ExpiredLink: expired, ChangedLink: expired + "A",
+	}, nil
 }
 
 // free tells whether Caddy will be able to listen at address. Caddy would find
@@ -107,13 +124,14 @@ func listen(flagName, address string) (net.Listener, error) {
 // configureCaddy sets the environment that the demo's Caddyfile reads, and the
 // command line with which Caddy starts. The embedded Caddyfile goes in through
 // standard input, so that no file is left behind however the process ends.
-func configureCaddy(at origins, host, config string) error {
+func configureCaddy(at origins, host, config, paneKey string) error {
 	for name, value := range map[string]string{
 		"DEMO_GATEWAY":      at.gateway,
 		"DEMO_GATEWAY_HOST": host,
 		"DEMO_CRM":          at.crm,
 		"DEMO_SIMULATOR":    at.simulator,
 		"DEMO_CRM_KEY":      crmKey,
+		"DEMO_PANE_KEY":     paneKey,
 	} {
 		if err := os.Setenv(name, value); err != nil {
 			return fmt.Errorf("setting %s: %w", name, err)

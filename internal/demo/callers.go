@@ -12,15 +12,21 @@ type Caller struct {
 	Queue    string            `json:"queue"`
 	Note     string            `json:"note"`
 	UserData map[string]string `json:"userData,omitempty"`
+	// Page is the name of the gateway's page that the call is there to show, if
+	// it is: the simulator has a button for it.
+	Page string `json:"page,omitempty"`
+	// Mood is what the demo CRM has to be in for that page.
+	Mood Mood `json:"mood,omitempty"`
 }
 
 // Callers lists the scenarios, in the order in which a newcomer would try them.
 func Callers() []Caller {
 	return []Caller{
-		{ID: "known", Label: "Known caller", Caller: new(knownNumber), Note: "Camille Moreau of Moreau & Fils, Lyon. Her record opens in a popup while the telephone rings."},
-		{ID: "known-support", Label: "Known caller, support queue", Caller: new(knownNumber), Queue: "support", Note: "The record opens in the pane and the agent goes on pause until Done is pressed in it."},
+		{ID: "known", Label: "Known caller", Caller: new(knownNumber), Page: "Record", Note: "Camille Moreau of Moreau & Fils, Lyon. The CRM’s page opens in the pane while the telephone rings, below a bar with Done."},
+		{ID: "known-support", Label: "Known caller, support queue", Caller: new(knownNumber), Queue: "support", Note: "The same, and the agent is on pause until Done is pressed in the pane."},
 		{ID: "known-established", Label: "Known caller, Blue sky queue", Caller: new(knownNumber), Queue: "bluesky", Note: "The answer waits for EventEstablished: nothing opens until the call is answered."},
 		{ID: "known-released", Label: "Known caller, Trucks queue", Caller: new(knownNumber), Queue: "trucks", Note: "The answer waits for EventReleased: the record opens after the call, for wrap-up. A call that was never answered opens nothing."},
+		{ID: "known-popup", Label: "Known caller, in the popup", Caller: new(knownNumber), UserData: map[string]string{"USR_TAB": "popup"}, Note: "Call data set by the dialplan chose a rule with popup: one window, which every such call uses again."},
 		{ID: "known-multitab", Label: "Known caller, a tab of its own", Caller: new(knownNumber), UserData: map[string]string{"USR_TAB": "new"}, Note: "Call data set by the dialplan chose a rule with multitab: every call gets another tab."},
 		{ID: "known-run", Label: "Known caller, run a program", Caller: new(knownNumber), UserData: map[string]string{"USR_APP": "erp"}, Note: "The desktop application would start a program with the caller’s number. A browser can’t."},
 		{ID: "known-e164", Label: "Trunk writes +33…", Caller: new("+33427466347"), Note: "The same Camille Moreau."},
@@ -30,9 +36,14 @@ func Callers() []Caller {
 		{ID: "known-sip", Label: "Trunk writes a SIP address", Caller: new("sip:0427466347@trunk.example"), Note: "The same Camille Moreau."},
 		{ID: "known-tel", Label: "Trunk writes a tel: address", Caller: new("tel:+33427466347"), Note: "The same Camille Moreau."},
 		{ID: "known-mobile", Label: "Known caller, second number", Caller: new(knownMobile), Note: "Camille Moreau from her mobile: a record opens whichever of its numbers calls."},
-		{ID: "switchboard", Label: "Switchboard of eight people", Caller: new(switchboardNumber), Note: "Eight people of Transports Bellier share this number. Nobody can know which of them calls, so nobody guesses."},
+		{ID: "switchboard", Label: "Switchboard of eight people", Caller: new(switchboardNumber), Page: "Chooser", Note: "Eight people of Transports Bellier share this number, and the company is a supplier too. Nobody can know which of them calls, so the agent chooses."},
 		{ID: "duplicate", Label: "One person, entered twice", Caller: new(duplicateNumber), Note: "Hélène Fabre is in the CRM twice, which is ambiguous too."},
-		{ID: "unknown", Label: "Unknown number", Caller: new(unknownNumber), Note: "Nobody has this number: the form for a new contact opens, with the number filled in."},
+		{ID: "supplier", Label: "A supplier, who has no page", Caller: new(supplierNumber), Page: "Card", Note: "The CRM knows Papeterie du Rhin but has no page for it: a card shows what the API tells."},
+		{ID: "refused", Label: "A page that refuses to be framed", Caller: new(refusedNumber), Page: "Framing refused", Note: "The CRM sends X-Frame-Options: DENY with Solène Kerbrat’s page. In the pane it would be blank, so it opens in a popup."},
+		{ID: "refused-too", Label: "Another page that refuses to be framed", Caller: new(otherRefused), Note: "Yann Kerbrat’s page, which opens in the same popup."},
+		{ID: "unknown", Label: "Unknown number", Caller: new(unknownNumber), Page: "Unknown caller", Note: "Nobody has this number: the agent can search for the caller, or create a contact with the number filled in."},
+		{ID: "slow", Label: "Known caller, slow CRM", Caller: new(knownNumber), Page: "Waiting", Mood: MoodSlow, Note: "The CRM takes two seconds, the answer must not: a page waits, and turns into the record."},
+		{ID: "down", Label: "Known caller, CRM down", Caller: new(knownNumber), Page: "Could not ask", Mood: MoodDown, Note: "The CRM can’t be asked. The page says so, and offers to try again; it never says that nobody is known."},
 		{ID: "strangers", Label: "A number that only strangers match", Caller: new(strangersNumber), Note: "The CRM’s search returns two people whose numbers contain these digits. Neither of them is calling: this is an unknown number."},
 		{ID: "withheld", Label: "Withheld (empty)", Caller: new(""), Note: "The trunk delivered an empty number. Nothing is looked up."},
 		{ID: "withheld-absent", Label: "Withheld (absent)", Note: "The trunk delivered no number, so the payload has no caller at all."},

@@ -26,6 +26,9 @@ func TestScenariosMeetTheContactsTheySpeakOf(t *testing.T) {
 		"strangers":    {"Zbinden", "Carrel"},
 		"foreign":      {"Weiß"},
 		"hostile":      {`O'Brien"; calc.exe & rem`},
+		"refused":      {"Kerbrat"},
+		"refused-too":  {"Kerbrat"},
+		"supplier":     nil,
 	} {
 		var names []string
 		for _, contact := range d.byDigits(nsn(t, id)) {
@@ -33,6 +36,30 @@ func TestScenariosMeetTheContactsTheySpeakOf(t *testing.T) {
 		}
 		if !slices.Equal(names, want) {
 			t.Errorf("scenario %s meets %q, want %q", id, names, want)
+		}
+	}
+}
+
+func TestScenariosMeetTheSuppliersTheySpeakOf(t *testing.T) {
+	for id, want := range map[string]string{"supplier": "Papeterie du Rhin", "switchboard": "Transports Bellier"} {
+		found := suppliersByDigits(nsn(t, id))
+		if len(found) != 1 || found[0].Name != want {
+			t.Errorf("scenario %s meets %v, want %s", id, found, want)
+		}
+	}
+}
+
+// The simulator has one button for each page.
+func TestEachPageIsShownByOneScenario(t *testing.T) {
+	shown := map[string]int{}
+	for _, caller := range Callers() {
+		if caller.Page != "" {
+			shown[caller.Page]++
+		}
+	}
+	for _, page := range []string{"Record", "Chooser", "Card", "Framing refused", "Unknown caller", "Waiting", "Could not ask"} {
+		if shown[page] != 1 {
+			t.Errorf("%d scenarios show %q, want 1", shown[page], page)
 		}
 	}
 }

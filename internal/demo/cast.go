@@ -12,12 +12,15 @@ const (
 	unknownNumber     = "0536490999" // nobody's
 	strangersNumber   = "0261915501" // nobody's, but two records contain its digits
 	foreignNumber     = "+493023125147"
+	refusedNumber     = "0536490100" // of someone whose page may not be framed
+	otherRefused      = "0536490101"
+	supplierNumber    = "0353010150" // of a record without a page
 )
 
 // cast returns the hand-written contacts: each is there because some real CRM
 // has such a record, and a gateway that is careless with numbers gets it wrong.
 func cast() []Contact {
-	return slices.Concat(known(), switchboard(), duplicates(), strangers(), foreigners(), hostile())
+	return slices.Concat(known(), switchboard(), duplicates(), strangers(), foreigners(), hostile(), confidential())
 }
 
 // known is the caller whom every example speaks of.
@@ -116,4 +119,18 @@ func hostile() []Contact {
 		Company: `"><script>alert('pop')</script>`, City: "Paris",
 		Email: "security@hostile.example", Phone: spaced(hostileNumber),
 	}}
+}
+
+// confidential are people whose pages refuse to be framed.
+func confidential() []Contact {
+	return []Contact{
+		{
+			FirstName: "Solène", LastName: "Kerbrat", Company: "Notaires Kerbrat", City: "Bordeaux",
+			Phone: spaced(refusedNumber), Area: areaConfidential,
+		},
+		{
+			FirstName: "Yann", LastName: "Kerbrat", Company: "Notaires Kerbrat", City: "Bordeaux",
+			Phone: spaced(otherRefused), Area: areaConfidential,
+		},
+	}
 }

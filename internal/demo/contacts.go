@@ -23,8 +23,18 @@ type Contact struct {
 	Phone     string `json:"phone"`
 	Mobile    string `json:"mobile"`
 	City      string `json:"city"`
-	Custom    Custom `json:"custom"`
+	// Area is the part of the CRM that shows the contact: the beginning of the
+	// path of its page.
+	Area   string `json:"area"`
+	Custom Custom `json:"custom"`
 }
+
+// The areas of the demo CRM.
+const (
+	areaContacts = "contacts"
+	// areaConfidential refuses to be framed, as most CRMs do.
+	areaConfidential = "confidential"
+)
 
 // Custom holds the fields that this CRM's owner has added to the product's own.
 type Custom struct {
@@ -57,6 +67,9 @@ func Contacts() []Contact {
 	}
 	for i := range contacts {
 		contacts[i].ID = fmt.Sprintf("c-%04d", i+1)
+		if contacts[i].Area == "" {
+			contacts[i].Area = areaContacts
+		}
 		if contacts[i].Email == "" {
 			contacts[i].Email = address(contacts[i])
 		}

@@ -49,6 +49,7 @@ func (c *CRM) Handler() http.Handler {
 func (c *CRM) api() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/contacts", c.searchContacts)
+	mux.HandleFunc("GET /api/suppliers", searchSuppliers)
 	return c.authorized(mux)
 }
 

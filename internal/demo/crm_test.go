@@ -24,7 +24,7 @@ func TestAPIAnswersInItsEnvelope(t *testing.T) {
 	}
 	want := `{"success":true,"data":{"total":1,"items":[{"id":"c-0001","first_name":"Camille","last_name":"Moreau",` +
 		`"company":"Moreau \u0026 Fils","email":"camille.moreau@moreau-et-fils.example","phone":"04 27 46 63 47",` +
-		`"mobile":"06.39.98.00.01","city":"Lyon","custom":{"vip":true}}]}}`
+		`"mobile":"06.39.98.00.01","city":"Lyon","area":"contacts","custom":{"vip":true}}]}}`
 	if got := strings.TrimSpace(answer.Body.String()); got != want {
 		t.Errorf("answered\n%s\nwant\n%s", got, want)
 	}
@@ -48,6 +48,20 @@ func TestAPIFindsNobodyAsAnEmptyList(t *testing.T) {
 		want := `{"success":true,"data":{"total":0,"items":[]}}`
 		if got := strings.TrimSpace(answer.Body.String()); got != want {
 			t.Errorf("?%s answered %s, want %s", query, got, want)
+		}
+	}
+}
+
+func TestAPIAnswersSuppliersInTheSameEnvelope(t *testing.T) {
+	for query, want := range map[string]string{
+		"phone=353010150": `{"success":true,"data":{"total":1,"items":[{"id":"s-001","name":"Papeterie du Rhin","account":"401-0117",` +
+			`"email":"commandes@papeterie-du-rhin.example","phone":"03 53 01 01 50","orders":"03.53.01.01.51","city":"Strasbourg"}]}}`,
+		"phone=427466347": `{"success":true,"data":{"total":0,"items":[]}}`,
+		"":                `{"success":true,"data":{"total":0,"items":[]}}`,
+	} {
+		answer := get(t, newTestCRM(), "/api/suppliers?"+query, authorization())
+		if got := strings.TrimSpace(answer.Body.String()); got != want {
+			t.Errorf("?%s answered\n%s\nwant\n%s", query, got, want)
 		}
 	}
 }

@@ -9,8 +9,8 @@ package demo
 import _ "embed"
 
 // Caddyfile is the configuration that the demo's gateway runs with. It reads
-// DEMO_GATEWAY, DEMO_GATEWAY_HOST, DEMO_CRM, DEMO_SIMULATOR and DEMO_CRM_KEY
-// from the environment.
+// DEMO_GATEWAY, DEMO_GATEWAY_HOST, DEMO_CRM, DEMO_SIMULATOR, DEMO_CRM_KEY and
+// DEMO_PANE_KEY from the environment.
 //
 //go:embed Caddyfile
 var Caddyfile string

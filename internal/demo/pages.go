@@ -53,7 +53,8 @@ func (c *CRM) pages() http.Handler {
 	mux.Handle("GET /static/", http.FileServerFS(staticFiles))
 	mux.HandleFunc("GET /{$}", c.list)
 	mux.HandleFunc("GET /search", c.list)
-	mux.HandleFunc("GET /contacts/{id}", c.contact)
+	mux.HandleFunc("GET /contacts/{id}", c.contactIn(areaContacts))
+	mux.HandleFunc("GET /confidential/{id}", refuseFraming(c.contactIn(areaConfidential)))
 	mux.HandleFunc("GET /contacts/new", c.newContact)
 	mux.HandleFunc("POST /contacts/new", c.newContact)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
@@ -62,14 +63,15 @@ func (c *CRM) pages() http.Handler {
 	return c.guarded(mux)
 }
 
-// guarded forbids every page anything but its own files, and everybody but the
-// demo's own origins to frame it.
+// pagesPolicy forbids every page anything but its own files.
+const pagesPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'"
+
+// guarded gives every page its policy, by which only the demo's own origins may
+// frame it.
 func (c *CRM) guarded(next http.Handler) http.Handler {
-	policy := "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
-		"base-uri 'none'; form-action 'self'; frame-ancestors " +
-		strings.Join(append([]string{"'self'", c.Simulator}, c.FramedBy...), " ")
+	ancestors := strings.Join(append([]string{"'self'", c.Simulator}, c.FramedBy...), " ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", policy)
+		w.Header().Set("Content-Security-Policy", pagesPolicy+"; frame-ancestors "+ancestors)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Referrer-Policy", "no-referrer")
 		next.ServeHTTP(w, r)
@@ -81,15 +83,28 @@ func (c *CRM) list(w http.ResponseWriter, r *http.Request) {
 	render(w, http.StatusOK, listPage, listView{Title: "Contacts", Query: query, Contacts: c.contacts.byText(query)})
 }
 
-func (c *CRM) contact(w http.ResponseWriter, r *http.Request) {
-	contact, ok := c.contacts.byID(r.PathValue("id"))
-	if !ok {
-		render(w, http.StatusNotFound, missingPage, missingView{Title: "No such contact"})
-		return
+// refuseFraming makes pages forbid everybody to frame them, in the way that is
+// most common. Browsers would ignore it beside frame-ancestors.
+func refuseFraming(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", pagesPolicy)
+		w.Header().Set("X-Frame-Options", "DENY")
+		next(w, r)
 	}
-	render(w, http.StatusOK, contactPage, contactView{
-		Title: contact.FullName(), Contact: contact, History: history(contact),
-	})
+}
+
+// contactIn shows the contacts of one area.
+func (c *CRM) contactIn(area string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		contact, ok := c.contacts.byID(r.PathValue("id"))
+		if !ok || contact.Area != area {
+			render(w, http.StatusNotFound, missingPage, missingView{Title: "No such contact"})
+			return
+		}
+		render(w, http.StatusOK, contactPage, contactView{
+			Title: contact.FullName(), Contact: contact, History: history(contact),
+		})
+	}
 }
 
 func (c *CRM) newContact(w http.ResponseWriter, r *http.Request) {

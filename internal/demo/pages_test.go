@@ -13,7 +13,7 @@ func TestPagesShowWhatTheyAreAskedFor(t *testing.T) {
 		"/":                                {"320 found", "Camille Moreau", "Transports Bellier"},
 		"/search?q=0353010100":             {"8 found", "Agathe Bellier", `value="0353010100"`},
 		"/search?q=nobody":                 {"0 found", "/contacts/new?phone=nobody"},
-		"/contacts/c-0001":                 {"Camille Moreau", "Moreau &amp; Fils", "04 27 46 63 47", `id="vip"`, `id="done"`},
+		"/contacts/c-0001":                 {"Camille Moreau", "Moreau &amp; Fils", "04 27 46 63 47", `id="vip"`},
 		"/contacts/new?phone=%2B331990012": {`value="&#43;331990012"`, "It does not"},
 	} {
 		answer := get(t, newTestCRM(), path, nil)
@@ -71,11 +71,32 @@ func TestPagesEscapeHostileText(t *testing.T) {
 func TestPagesMayBeFramedByTheDemoOnly(t *testing.T) {
 	policy := get(t, newTestCRM(), "/contacts/c-0001", nil).Header().Get("Content-Security-Policy")
 	for _, want := range []string{
-		"default-src 'none'", "script-src 'self'",
+		"default-src 'none'",
 		"frame-ancestors 'self' " + testSimulator + " " + testGateway,
 	} {
 		if !strings.Contains(policy, want) {
 			t.Errorf("the policy %q lacks %q", policy, want)
+		}
+	}
+}
+
+// Where a page says frame-ancestors too, browsers ignore X-Frame-Options.
+func TestConfidentialPagesRefuseToBeFramed(t *testing.T) {
+	id := directory(Contacts()).byDigits(refusedNumber)[0].ID
+	answer := get(t, newTestCRM(), "/confidential/"+id, nil)
+	if answer.Code != http.StatusOK || answer.Header().Get("X-Frame-Options") != "DENY" {
+		t.Errorf("status %d, X-Frame-Options %q; want 200 and DENY", answer.Code, answer.Header().Get("X-Frame-Options"))
+	}
+	if policy := answer.Header().Get("Content-Security-Policy"); strings.Contains(policy, "frame-ancestors") {
+		t.Errorf("the policy %q overrides X-Frame-Options", policy)
+	}
+}
+
+func TestContactsAreShownInTheirOwnAreaOnly(t *testing.T) {
+	id := directory(Contacts()).byDigits(refusedNumber)[0].ID
+	for _, path := range []string{"/contacts/" + id, "/confidential/c-0001"} {
+		if answer := get(t, newTestCRM(), path, nil); answer.Code != http.StatusNotFound {
+			t.Errorf("%s: status %d, want 404", path, answer.Code)
 		}
 	}
 }

@@ -25,6 +25,9 @@ type Simulator struct {
 	Gateway string
 	// CRM is the origin of the demo CRM, which knows the scenarios and the moods.
 	CRM string
+	// ExpiredLink and ChangedLink are links that no longer open, to see what an
+	// agent sees then.
+	ExpiredLink, ChangedLink string
 }
 
 // simulatorView is what the page's template sees.

@@ -12,6 +12,7 @@ func TestSimulatorKnowsItsAddresses(t *testing.T) {
 	body := getFrom(testPage(), "/").Body.String()
 	for _, want := range []string{
 		`value="` + testGateway + `/"`, `data-crm="http://127.0.0.1:8081"`, `<option value="wrong-key">`,
+		`data-link="` + testGateway + `/pane/card/expired"`, `data-link="` + testGateway + `/pane/card/changed"`,
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %s", want)
@@ -63,7 +64,10 @@ func TestSimulatorServesEveryFileThatThePageNames(t *testing.T) {
 }
 
 func testPage() Simulator {
-	return Simulator{Gateway: testGateway + "/", CRM: "http://127.0.0.1:8081"}
+	return Simulator{
+		Gateway: testGateway + "/", CRM: "http://127.0.0.1:8081",
+		ExpiredLink: testGateway + "/pane/card/expired", ChangedLink: testGateway + "/pane/card/changed",
+	}
 }
 
 func getFrom(s Simulator, path string) *httptest.ResponseRecorder {

@@ -262,6 +262,45 @@ async function fillScenarios() {
   }
   $('scenario').value = 'known';
   chooseScenario();
+  fillPages();
+}
+
+/** A button for each of the gateway's pages that a call shows. */
+function fillPages() {
+  const shown = [...callers.values()].filter((each) => each.page);
+  $('pages').prepend(...shown.map((scenario) => {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.className = 'plain';
+    button.dataset.page = scenario.page;
+    button.textContent = scenario.page;
+    button.addEventListener('click', () => showPage(scenario));
+    return button;
+  }));
+}
+
+async function showPage(scenario) {
+  if (call.phase !== 'idle') {
+    hangUp();
+  }
+  $('scenario').value = scenario.id;
+  chooseScenario();
+  $('mood').value = scenario.mood ?? 'normal';
+  await changeMood();
+  ring();
+}
+
+/** A link of an earlier call, opened again. */
+function showLink(url) {
+  log(screen.perform({ action: 'open', url, title: 'An old link' }));
+  draw();
+}
+
+/** XiVO's other screen pop: popupUrl with folderNumber behind it, in a window of that name. */
+function showSheet() {
+  const endpoint = $('third-party-url').value.replace(/\/$/, '');
+  log(screen.perform({ action: 'popup', url: `${endpoint}/call?number=${encodeURIComponent($('caller').value)}`, window: 'popupUrl' }));
+  draw();
 }
 
 function showMood(mood) {
@@ -299,6 +338,10 @@ function listen() {
   ['first-name', 'last-name'].forEach((id) => $(id).addEventListener('input', draw));
   $('agent').addEventListener('change', chooseAgent);
   $('mood').addEventListener('change', changeMood);
+  document.querySelectorAll('[data-link]').forEach((button) => {
+    button.addEventListener('click', () => showLink(button.dataset.link));
+  });
+  document.querySelector('[data-landing]').addEventListener('click', showSheet);
   $('clear-log').addEventListener('click', () => $('log').replaceChildren());
   $('pane-close').addEventListener('click', () => thirdParty.clearAction());
   $('unpause').addEventListener('click', () => {

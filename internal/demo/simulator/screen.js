@@ -58,7 +58,7 @@ function openPopup(action) {
   if (url === null) {
     return refused(action.url);
   }
-  const target = action.multitab ? '_blank' : 'thirdparty';
+  const target = action.multitab ? '_blank' : action.window ?? 'thirdparty';
   if (window.open(url, target) === null) {
     $('popup-link').href = url;
     $('popup-notice').hidden = false;
