@@ -230,11 +230,27 @@ func setHeaders(request *http.Request, v values, lists ...[]param) error {
 	return nil
 }
 
+// Patiently returns a context in which a request may take as long as the context
+// lasts, whatever its timeout: nobody is waiting for an answer in time.
+func Patiently(ctx context.Context) context.Context {
+	return context.WithValue(ctx, patienceKey{}, true)
+}
+
+type patienceKey struct{}
+
+func isPatient(ctx context.Context) bool {
+	patient, _ := ctx.Value(patienceKey{}).(bool)
+	return patient
+}
+
 // send makes the exchange within the timeout and reads the whole answer.
 func (r *REST) send(ctx context.Context, request *http.Request) (x *exchange, err error) {
 	x = &exchange{crm: r}
-	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout, &tooSlow{r.timeout})
-	defer cancel()
+	if !isPatient(ctx) {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, r.timeout, &tooSlow{r.timeout})
+		defer cancel()
+	}
 	started := time.Now()
 	defer func() { x.took = time.Since(started) }()
 

@@ -407,6 +407,17 @@ func TestTheRequestsOwnTimeout(t *testing.T) {
 	}
 }
 
+func TestTheTimeoutIsForThoseWhoAreInAHurry(t *testing.T) {
+	crm := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `[]`) })
+	d, options := withSecret(crm.URL)
+	options.Timeout = time.Nanosecond
+	rest := compiled(t, d, options)
+	hears(t, failure(t, rest.Search(t.Context(), question(t, callersNumber))), "no answer within 1ns (timeout)")
+	if err := rest.Search(Patiently(t.Context()), question(t, callersNumber)).Err; err != nil {
+		t.Errorf("a patient search: %v, want none", err)
+	}
+}
+
 func TestWhyAContextEndedIsSaid(t *testing.T) {
 	for name, test := range map[string]struct {
 		cause error
