@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,11 @@ func (r callReport) write() int {
 	if r.deadline > 0 {
 		r.handler.deadline = r.deadline
 	}
+	var refusals []error
+	if err := r.handler.pages.rehearse(func(err error) { refusals = append(refusals, err) }); err != nil {
+		fmt.Fprintln(r.out, err)
+		return exitNotAsked
+	}
 	witnesses := map[string]*crm.Witness{}
 	for _, connector := range r.handler.engine.Connectors() {
 		witness := &crm.Witness{}
@@ -36,12 +42,15 @@ func (r callReport) write() int {
 			rest.engine.Watch(witness)
 		}
 	}
-	t := r.handler.decide(context.Background(), xucmgt.Call{Caller: r.number}, time.Now(), r.handler.visitorAt("https://gateway.example.com"))
+	t := r.handler.decide(context.Background(), xucmgt.Call{Caller: r.number}, time.Now(), r.handler.visitorHere())
 	r.caller(t)
 	for _, report := range t.finding.Reports {
 		r.crm(report, witnesses[report.CRM], r.handler.query(t.situation))
 	}
 	r.conclusion(t)
+	for _, err := range refusals {
+		fmt.Fprintf(r.out, "pane      %s\n", err)
+	}
 	switch {
 	case len(t.situation.Records) > 0:
 		return exitFound
@@ -117,6 +126,9 @@ func (r callReport) request(q crm.Request) {
 	fmt.Fprintf(r.out, "  %s: %d returned, %d kept, %d dropped\n", name, q.Returned, q.Kept, q.Dropped)
 }
 
+// ownPage is the address of a page of ours; the rest of it says nothing.
+var ownPage = regexp.MustCompile(`(/pane/\w+/)[\w-]+`)
+
 // conclusion tells the outcome and the answer.
 func (r callReport) conclusion(t trace) {
 	fmt.Fprintf(r.out, "\noutcome   %s (%s), in %s of %s\n", t.situation.Outcome, t.ruleName(), took(t.took), r.handler.deadline)
@@ -124,7 +136,7 @@ func (r callReport) conclusion(t trace) {
 	if err != nil {
 		answer = []byte(err.Error())
 	}
-	fmt.Fprintf(r.out, "answer    %s\n", answer)
+	fmt.Fprintf(r.out, "answer    %s\n", ownPage.ReplaceAll(answer, []byte("$1...")))
 	if t.unanswered != nil {
 		fmt.Fprintf(r.out, "problem   %s\n", t.unanswered)
 	}

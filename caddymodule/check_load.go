@@ -33,6 +33,7 @@ func loadHandlers(file, adapter string) (handlers []*Handler, done func(), err e
 	done = func() {
 		for _, handler := range handlers {
 			handler.close()
+			_ = handler.Cleanup() // never fails
 		}
 	}
 	for _, raw := range found {

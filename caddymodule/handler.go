@@ -117,9 +117,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.prepare(loadedSettings()); err != nil {
 		return located(err, h.Sources, 0)
 	}
-	if err := h.openPages(ctx); err != nil {
-		return err
-	}
+	h.openPages(ctx)
 	connectors, err := h.loadConnectors(ctx)
 	if err != nil {
 		return err

@@ -1,7 +1,9 @@
 package caddymodule
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -202,15 +204,30 @@ func ringOf(texts []string, known template.Settings) (*seal.Ring, error) {
 }
 
 // openPages gets the pages what they need to be served.
-func (h *Handler) openPages(ctx caddy.Context) error {
+func (h *Handler) openPages(ctx caddy.Context) {
 	if h.pages.ring == nil {
 		h.pages.ring = seal.Kept(tokenStore{ctx.Storage()})
 		h.pages.server.Keep(h.pages.ring)
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	h.pages.guard = framing.New(transport, func(err error) {
+	h.pages.guard = newGuard(func(err error) {
 		h.logger.Info("a CRM's pages are not opened in the pane", zap.Error(err))
 	})
+}
+
+func newGuard(refused func(error)) *framing.Guard {
+	return framing.New(http.DefaultTransport.(*http.Transport).Clone(), refused)
+}
+
+// rehearse gets the pages ready for a check: with a key of its own, so that
+// nothing is left in the storage, which may be another user's.
+func (p *ownPages) rehearse(refused func(error)) error {
+	ring, err := seal.Given(rand.Text() + rand.Text())
+	if err != nil {
+		return err
+	}
+	p.close()
+	p.ring, p.guard = ring, newGuard(refused)
+	p.server.Keep(ring)
 	return nil
 }
 
@@ -287,6 +304,14 @@ func (h *Handler) visitorFrom(r *http.Request, origin string) visitor {
 	if origin != "" && origin != "null" {
 		v.origin = origin
 	}
+	return v
+}
+
+// visitorHere is a browser for checks: of the first of the origins, and with
+// the gateway where it is configured to be, or else beside the agents.
+func (h *Handler) visitorHere() visitor {
+	v := h.visitorAt(h.pages.base)
+	v.base = cmp.Or(v.base, v.origin, "https://gateway.example.com")
 	return v
 }
 
