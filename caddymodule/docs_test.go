@@ -18,6 +18,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/screenpop/caddy-screenpop/internal/crm/presets"
+	"github.com/screenpop/caddy-screenpop/internal/pane"
 	"github.com/screenpop/caddy-screenpop/internal/pop"
 	"github.com/screenpop/caddy-screenpop/internal/xucmgt"
 )
@@ -68,8 +69,9 @@ func validate(t *testing.T, text string) error {
 		text = strings.ReplaceAll(text, name, privateKeyFile(t))
 	}
 	text = regexp.MustCompile(`/run/secrets/\w+`).ReplaceAllString(text, secret)
+	text = strings.ReplaceAll(text, "/etc/caddy/logo.svg", logoFile(t))
 	for _, match := range regexp.MustCompile(`\{env\.(\w+)\}`).FindAllStringSubmatch(text, -1) {
-		t.Setenv(match[1], "s")
+		t.Setenv(match[1], strings.Repeat("s", 32))
 	}
 	adapted, err := adapt(text)
 	if err != nil {
@@ -80,6 +82,16 @@ func validate(t *testing.T, text string) error {
 		return err
 	}
 	return caddy.Validate(&config)
+}
+
+// logoFile is an image for the documents' brand.
+func logoFile(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "logo.svg")
+	if err := os.WriteFile(file, []byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // privateKeyFile is a key for the documents' JWT bearer assertion.
@@ -176,6 +188,16 @@ func TestEveryOptionIsDocumented(t *testing.T) {
 	for _, option := range responseOptions {
 		if !strings.Contains(read["README.md"], "- `"+option) {
 			t.Errorf("README.md does not explain %s", option)
+		}
+	}
+	for _, option := range paneOptions {
+		if !strings.Contains(read["README.md"], "\n| `"+option+" ") || !strings.Contains(read["docs/pane.md"], "`"+option+"`") {
+			t.Errorf("README.md or docs/pane.md does not explain %s of pane", option)
+		}
+	}
+	for _, page := range pane.Pages() {
+		if !strings.Contains(read["docs/pane.md"], "| `{pane."+string(page)+"}` |") {
+			t.Errorf("docs/pane.md does not explain the page %s", page)
 		}
 	}
 	for _, option := range slices.Concat(restOptions, lookupOptions) {
