@@ -432,7 +432,7 @@ func (h *Handler) findAgain(ctx context.Context, again pane.Visit) pane.Found {
 	if t.caller.isKnowable() {
 		patience := make(chan time.Time)
 		defer context.AfterFunc(ctx, func() { close(patience) })()
-		t.finding = h.engine.Find(ctx, patience, h.query(t.situation), t.rule.Ask...)
+		t.finding = h.engine.Find(crm.Patiently(ctx), patience, h.query(t.situation), t.rule.Ask...)
 		t.situation.Records = t.finding.Records
 		t.situation.Outcome = pop.OutcomeOf(len(t.finding.Records), t.finding.Err)
 		h.describe(&t.situation, t.finding.CRM)
