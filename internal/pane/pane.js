@@ -10,8 +10,8 @@ const finish = () => {
 };
 for (const button of document.querySelectorAll("[data-done]")) button.addEventListener("click", finish);
 
-// A pane may not use the clipboard unless the agent application allows it;
-// copying a selection works everywhere.
+// Copying a selection works everywhere; the clipboard's own interface only where
+// the agent application allows it to the pane.
 const copySelected = (text) => {
 	const area = document.createElement("textarea");
 	area.value = text;
@@ -26,14 +26,9 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 	button.hidden = false;
 	button.addEventListener("click", async () => {
 		const text = button.parentElement.querySelector("bdi").textContent;
-		let done = true;
-		try {
-			await navigator.clipboard.writeText(text);
-		} catch {
-			done = copySelected(text);
-		}
+		if (!copySelected(text)) await navigator.clipboard.writeText(text);
 		button.focus();
-		if (done) button.textContent = button.dataset.copied;
+		button.textContent = button.dataset.copied;
 	});
 }
 
