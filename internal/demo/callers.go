@@ -36,7 +36,7 @@ func Callers() []Caller {
 		{ID: "known-sip", Label: "Trunk writes a SIP address", Caller: new("sip:0427466347@trunk.example"), Note: "The same Camille Moreau."},
 		{ID: "known-tel", Label: "Trunk writes a tel: address", Caller: new("tel:+33427466347"), Note: "The same Camille Moreau."},
 		{ID: "known-mobile", Label: "Known caller, second number", Caller: new(knownMobile), Note: "Camille Moreau from her mobile: a record opens whichever of its numbers calls."},
-		{ID: "switchboard", Label: "Switchboard of eight people", Caller: new(switchboardNumber), Page: "Chooser", Note: "Eight people of Transports Bellier share this number, and the company is a supplier too. Nobody can know which of them calls, so the agent chooses."},
+		{ID: "switchboard", Label: "Switchboard of eight people", Caller: new(switchboardNumber), Page: "Chooser", Note: "Eight people of Transports Bellier share this number with a supplier. Nobody can know which of them calls, so the agent chooses."},
 		{ID: "duplicate", Label: "One person, entered twice", Caller: new(duplicateNumber), Note: "Hélène Fabre is in the CRM twice, which is ambiguous too."},
 		{ID: "supplier", Label: "A supplier, who has no page", Caller: new(supplierNumber), Page: "Card", Note: "The CRM knows Papeterie du Rhin but has no page for it: a card shows what the API tells."},
 		{ID: "refused", Label: "A page that refuses to be framed", Caller: new(refusedNumber), Page: "Framing refused", Note: "The CRM sends X-Frame-Options: DENY with Solène Kerbrat’s page. In the pane it would be blank, so it opens in a popup."},

@@ -41,7 +41,7 @@ func TestScenariosMeetTheContactsTheySpeakOf(t *testing.T) {
 }
 
 func TestScenariosMeetTheSuppliersTheySpeakOf(t *testing.T) {
-	for id, want := range map[string]string{"supplier": "Papeterie du Rhin", "switchboard": "Transports Bellier"} {
+	for id, want := range map[string]string{"supplier": "Papeterie du Rhin", "switchboard": "Bellier Logistique"} {
 		found := suppliersByDigits(nsn(t, id))
 		if len(found) != 1 || found[0].Name != want {
 			t.Errorf("scenario %s meets %v, want %s", id, found, want)

@@ -22,6 +22,7 @@ const (
 	MoodDown     Mood = "down"      // 503
 	MoodWrongKey Mood = "wrong-key" // 401 with an empty body
 	MoodHTML     Mood = "html"      // 200 with a web page where JSON should be
+	MoodEmpty    Mood = "empty"     // finds nobody, as if nobody had been entered
 )
 
 // slowness is longer than any agent should wait and shorter than most
@@ -30,7 +31,7 @@ const slowness = 2 * time.Second
 
 // Moods lists every mood, the normal one first.
 func Moods() []Mood {
-	return []Mood{MoodNormal, MoodSlow, MoodHang, MoodDown, MoodWrongKey, MoodHTML}
+	return []Mood{MoodNormal, MoodSlow, MoodHang, MoodDown, MoodWrongKey, MoodHTML, MoodEmpty}
 }
 
 // parseMood returns the mood of that name.
@@ -81,6 +82,8 @@ func (t *temper) wrap(next http.Handler) http.Handler {
 		case MoodHTML:
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			_, _ = io.WriteString(w, "<!doctype html><title>Sign in</title><p>Your session has ended. Please sign in.")
+		case MoodEmpty:
+			writeJSON(w, http.StatusOK, contactsAnswer{Success: true, Data: contactsPage{Items: []Contact{}}})
 		default:
 			next.ServeHTTP(w, r)
 		}

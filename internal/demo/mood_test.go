@@ -21,6 +21,7 @@ func TestMoodsAnswerInTheirOwnWay(t *testing.T) {
 		{MoodDown, http.StatusServiceUnavailable, "text/plain; charset=utf-8", "maintenance"},
 		{MoodWrongKey, http.StatusUnauthorized, "", ""},
 		{MoodHTML, http.StatusOK, "text/html; charset=utf-8", "<!doctype html>"},
+		{MoodEmpty, http.StatusOK, "application/json; charset=utf-8", `"total":0,"items":[]`},
 	} {
 		t.Run(string(want.mood), func(t *testing.T) {
 			crm := newTestCRM()
@@ -95,7 +96,7 @@ func TestMoodIsReported(t *testing.T) {
 
 func TestUnknownMoodIsRefusedAndTheOldOneStays(t *testing.T) {
 	for body, want := range map[string]string{
-		`{"mood":"angry"}`: "want one of normal, slow, hang, down, wrong-key, html",
+		`{"mood":"angry"}`: "want one of normal, slow, hang, down, wrong-key, html, empty",
 		`{"mood":`:         "want {",
 		`[]`:               "want {",
 		``:                 "want {",

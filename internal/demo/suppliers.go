@@ -19,7 +19,7 @@ type Supplier struct {
 }
 
 // Suppliers lists the demo CRM's suppliers. One shares the switchboard's number:
-// a company beside its people.
+// a company beside people of another.
 func Suppliers() []Supplier {
 	return []Supplier{
 		{
@@ -27,8 +27,8 @@ func Suppliers() []Supplier {
 			Email: "commandes@papeterie-du-rhin.example", Phone: spaced(supplierNumber), Orders: "03.53.01.01.51",
 		},
 		{
-			ID: "s-002", Name: "Transports Bellier", Account: "401-0042", City: "Strasbourg",
-			Email: "fret@transports-bellier.example", Phone: spaced(switchboardNumber),
+			ID: "s-002", Name: "Bellier Logistique", Account: "401-0042", City: "Strasbourg",
+			Email: "fret@bellier-logistique.example", Phone: spaced(switchboardNumber),
 		},
 	}
 }

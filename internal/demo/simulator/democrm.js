@@ -8,6 +8,7 @@ export const moodNotes = {
   down: 'Answers 503: down for maintenance.',
   'wrong-key': 'Answers 401 with an empty body, as if the key had been changed.',
   html: 'Answers 200 with a sign-in page where JSON should be.',
+  empty: 'Finds nobody, as if nobody had been entered yet.',
 };
 
 export class DemoCRM {
