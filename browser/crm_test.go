@@ -28,7 +28,7 @@ func idOf(t *testing.T, name string) string {
 	return string(id[1])
 }
 
-var contactLink = regexp.MustCompile(`/contacts/(c-\d+)`)
+var contactLink = regexp.MustCompile(`/(?:contacts|confidential)/(c-\d+)`)
 
 // setMood changes the demo CRM's mood behind the page's back.
 func setMood(t *testing.T, mood string) {

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -14,12 +15,23 @@ func TestPaneShowsTheRecordAndPausesTheAgentUntilDone(t *testing.T) {
 	if got := s.text("#pane-title"); got != "Camille Moreau" {
 		t.Errorf("the pane's tab says %q", got)
 	}
-	if got := s.frameText("#name"); got != "Camille Moreau" {
-		t.Errorf("the pane shows %q", got)
-	}
+	s.pane().waitForText("header", "04 27 46 63 47")
+	s.pane().waitForText(".queue", "Support")
+	s.record().waitForText("#name", "Camille Moreau")
 
-	s.clickInFrame("#done")
+	s.pane().click("[data-done]")
 	s.waitUntil("the pane is closed", `document.querySelector('#pane').hidden`)
+	s.waitForText("#agent-state", "Ready")
+	s.waitForText("#log", "closeThirdParty received from http://"+running.Gateway)
+}
+
+func TestAgentIsReleasedWhateverTheCRMsPageDoes(t *testing.T) {
+	s := openSimulator(t)
+	s.ring("known-support")
+	s.record().waitForText("#name", "Camille Moreau")
+	s.record().click(".new")
+	s.record().waitForText("h1", "New contact")
+	s.pane().click("[data-done]")
 	s.waitForText("#agent-state", "Ready")
 }
 
@@ -32,11 +44,28 @@ func TestCrossClosesThePaneToo(t *testing.T) {
 	s.waitForText("#agent-state", "Ready")
 }
 
-func TestDoneIsForThePaneOnly(t *testing.T) {
-	s := openSimulator(t)
-	s.do(chromedp.Navigate("http://" + running.CRM + "/contacts/c-0001"))
-	if s.visible("#done") {
-		t.Error("the CRM's page offers Done although it is in no frame")
+// Every page that the gateway serves into the pane lets the agent finish.
+func TestDoneClosesEveryPage(t *testing.T) {
+	for _, name := range []string{"Record", "Chooser", "Card", "Unknown caller", "Waiting", "Could not ask", "Expired link", "Changed link"} {
+		t.Run(name, func(t *testing.T) {
+			s := openSimulator(t)
+			t.Cleanup(func() { setMood(t, "normal") })
+			s.expectRefusals(name)
+			s.show(name)
+			s.pane().click("[data-done]")
+			s.waitUntil("the pane is closed", `document.querySelector('#pane').hidden`)
+			s.waitForText("#agent-state", "Ready")
+		})
+	}
+}
+
+// expectRefusals allows the error statuses that a page is served with.
+func (s *simulator) expectRefusals(name string) {
+	switch name {
+	case "Expired link":
+		s.expectProblem("410 (Gone)")
+	case "Changed link":
+		s.expectProblem("404 (Not Found)")
 	}
 }
 
@@ -47,9 +76,7 @@ func TestEventEstablishedFiresWhenTheCallIsAnswered(t *testing.T) {
 	s.expectNothingOpened()
 	s.click("#answer")
 	s.waitForText("#status", "Pane open")
-	if got := s.frameText("#name"); got != "Camille Moreau" {
-		t.Errorf("the pane shows %q", got)
-	}
+	s.record().waitForText("#name", "Camille Moreau")
 	if got := s.text("#agent-state"); got != "On call" {
 		t.Errorf("the agent is %q, want On call", got)
 	}
@@ -65,6 +92,8 @@ func TestEventReleasedFiresAfterAnEstablishedCall(t *testing.T) {
 	s.click("#hangup")
 	s.waitForText("#status", "Pane open")
 	s.waitForText("#agent-state", "On pause (wrapup)")
+	s.pane().click("[data-done]")
+	s.waitForText("#agent-state", "Ready")
 }
 
 func TestEventReleasedIsSilentAfterACallThatNobodyAnswered(t *testing.T) {
@@ -74,4 +103,27 @@ func TestEventReleasedIsSilentAfterACallThatNobodyAnswered(t *testing.T) {
 	s.click("#hangup")
 	s.waitForText("#status", "not established in time: nothing opens")
 	s.expectNothingOpened()
+}
+
+func TestSecondCallShowsItsOwnPageInThePane(t *testing.T) {
+	s := openSimulator(t)
+	s.show("Chooser")
+	s.pane().waitForText("h1", "Who is calling?")
+	s.show("Unknown caller")
+	s.pane().waitForText("h1", "Unknown caller")
+}
+
+func TestFrameRefusesOtherAncestors(t *testing.T) {
+	s := openSimulator(t)
+	s.show("Unknown caller")
+	s.pane().waitForText("h1", "Unknown caller")
+	stranger := newPage(t, `<iframe src="`+s.pane().url()+`"></iframe>`)
+
+	other := openTab(t)
+	other.expectProblem("frame-ancestors")
+	other.do(chromedp.Navigate(stranger))
+	other.eventually("the browser has refused the frame", func() bool { return other.reported("frame-ancestors") })
+	if got := other.pane().text("h1"); strings.Contains(got, "Unknown caller") {
+		t.Errorf("a stranger's page shows %q of ours", got)
+	}
 }

@@ -1,13 +1,27 @@
 package browser
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 )
 
-func TestKnownCallerOpensTheirRecordInAPopup(t *testing.T) {
+func TestKnownCallerOpensTheirRecordInThePane(t *testing.T) {
 	s := openSimulator(t)
 	s.ring("known")
+	s.record().waitForText("#name", "Camille Moreau")
+	s.waitForText("#status", "Pane open beside the phone.")
+	if !s.sent(http.MethodOptions) {
+		t.Error("no preflight went to the gateway")
+	}
+	if popups := s.popups(); len(popups) > 0 {
+		t.Errorf("windows opened: %v", popups)
+	}
+}
+
+func TestRuleCanOpenThePopup(t *testing.T) {
+	s := openSimulator(t)
+	s.ring("known-popup")
 	if text := s.waitForPopup("/contacts/c-0001"); !strings.Contains(text, "Camille Moreau") {
 		t.Errorf("the popup shows %q, want Camille Moreau", text)
 	}
@@ -21,7 +35,7 @@ func TestEverySpellingOfTheTrunkFindsTheSameRecord(t *testing.T) {
 		t.Run(scenario, func(t *testing.T) {
 			s := openSimulator(t)
 			s.ring(scenario)
-			s.waitForPopup("/contacts/c-0001")
+			s.record().waitForText("#name", "Camille Moreau")
 		})
 	}
 }
@@ -29,41 +43,44 @@ func TestEverySpellingOfTheTrunkFindsTheSameRecord(t *testing.T) {
 func TestForeignCallerOpensTheirRecord(t *testing.T) {
 	s := openSimulator(t)
 	s.ring("foreign")
-	if text := s.waitForPopup("/contacts/" + idOf(t, "Jürgen Weiß")); !strings.Contains(text, "Weiß Maschinenbau") {
-		t.Errorf("the popup shows %q, want Jürgen Weiß", text)
+	s.record().waitForText("#company", "Weiß Maschinenbau")
+	s.pane().waitForText(".from", "Berlin")
+}
+
+// A page that refuses to be framed would leave the pane blank.
+func TestPageThatRefusesFramingOpensInAPopup(t *testing.T) {
+	s := openSimulator(t)
+	s.show("Framing refused")
+	if text := s.waitForPopup("/confidential/" + idOf(t, "Solène Kerbrat")); !strings.Contains(text, "Solène Kerbrat") {
+		t.Errorf("the popup shows %q, want Solène Kerbrat", text)
+	}
+	if s.visible("#pane") {
+		t.Error("the pane is open")
+	}
+	if got := s.text("#agent-state"); got != "Ready" {
+		t.Errorf("the agent is %q, want Ready: no pane would end a pause", got)
 	}
 }
 
-func TestUnknownCallerOpensAPrefilledForm(t *testing.T) {
-	for _, scenario := range []string{"unknown", "strangers"} {
-		t.Run(scenario, func(t *testing.T) {
-			s := openSimulator(t)
-			s.ring(scenario)
-			caller := strings.TrimPrefix(s.value("#caller"), "0")
-			s.waitForPopup("/contacts/new?phone=%2B33" + caller)
-		})
-	}
-}
-
-func TestSeveralPeopleBehindOneNumberAreNotGuessedAt(t *testing.T) {
-	for scenario, people := range map[string]string{"switchboard": "8 found", "duplicate": "2 found"} {
-		t.Run(scenario, func(t *testing.T) {
-			s := openSimulator(t)
-			s.ring(scenario)
-			if text := s.waitForPopup("/search?q=" + s.value("#caller")); !strings.Contains(text, people) {
-				t.Errorf("the popup shows %.200q, want %s", text, people)
-			}
-		})
+// Nobody would post closeThirdParty for the popup.
+func TestPopupInsteadOfAPanePausesNobody(t *testing.T) {
+	s := openSimulator(t)
+	s.set("#scenario", "refused")
+	s.set("#queue", "support")
+	s.ringAsIs()
+	s.waitForText("#status", "The popup was opened.")
+	if got := s.text("#agent-state"); got != "Ready" {
+		t.Errorf("the agent is %q, want Ready", got)
 	}
 }
 
 func TestSecondCallUsesThePopupAgain(t *testing.T) {
 	s := openSimulator(t)
-	s.ring("known")
-	s.waitForPopup("/contacts/c-0001")
+	s.ring("refused")
+	s.waitForPopup("/confidential/" + idOf(t, "Solène Kerbrat"))
 	s.click("#hangup")
-	s.ring("unknown")
-	s.waitForPopup("/contacts/new?phone=%2B33536490999")
+	s.ring("refused-too")
+	s.waitForPopup("/confidential/" + idOf(t, "Yann Kerbrat"))
 	if popups := s.popups(); len(popups) != 1 {
 		t.Errorf("windows %v, want one", popups)
 	}

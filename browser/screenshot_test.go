@@ -50,7 +50,7 @@ var steps = []struct {
 		s.click("#hangup")
 		s.ring("known-support")
 		s.waitForText("#status", "Pane open")
-		s.frameText("#name")
+		s.record().waitForText("#name", "Camille")
 		s.click("#answer")
 	}},
 	{"4-run", func(s *simulator) {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -20,24 +22,33 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// A simulator is one open agent simulator, with everything that went wrong in
-// its page and every request that it made.
+// A simulator is one open agent simulator, or a tab with another page, with
+// everything that went wrong in it and every request that it made.
 type simulator struct {
 	t   *testing.T
 	ctx context.Context
 
 	mutex    sync.Mutex
-	requests []*network.Request
+	requests []*network.EventRequestWillBeSent
 	problems []string
 	expected string
 }
 
-// openSimulator opens the simulator in a fresh profile, with the demo CRM in
-// its normal mood. At the end of the test it fails if the page had a console
-// error, violated its policy or opened a dialog.
+// openSimulator opens the simulator with the demo CRM in its normal mood.
 func openSimulator(t *testing.T) *simulator {
 	t.Helper()
 	setMood(t, "normal")
+	s := openTab(t)
+	s.do(chromedp.Navigate("http://" + running.Simulator + "/"))
+	s.waitUntil("the page is ready", `document.body.dataset.ready === 'true'`)
+	return s
+}
+
+// openTab opens a tab in a fresh profile. At the end of the test it fails if a
+// page had a console error, violated its policy, opened a dialog or loaded
+// anything from elsewhere.
+func openTab(t *testing.T) *simulator {
+	t.Helper()
 	ctx, closeTab := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext())
 	s := &simulator{t: t, ctx: ctx}
 	t.Cleanup(func() {
@@ -45,11 +56,12 @@ func openSimulator(t *testing.T) *simulator {
 		for _, problem := range s.unexpected() {
 			t.Errorf("the page reported: %s", problem)
 		}
+		for _, request := range s.strayed() {
+			t.Errorf("the page loaded something from elsewhere: %s", request)
+		}
 	})
 	s.must(chromedp.Listen(ctx, s.observe))
 	s.enableReports()
-	s.do(chromedp.Navigate("http://" + running.Simulator + "/"))
-	s.waitUntil("the page is ready", `document.body.dataset.ready === 'true'`)
 	return s
 }
 
@@ -67,7 +79,7 @@ func (s *simulator) observe(event any) {
 	defer s.mutex.Unlock()
 	switch event := event.(type) {
 	case *network.EventRequestWillBeSent:
-		s.requests = append(s.requests, event.Request)
+		s.requests = append(s.requests, event)
 	case *runtime.EventExceptionThrown:
 		s.problems = append(s.problems, fmt.Sprintf("%s %+v", event.ExceptionDetails.Text, event.ExceptionDetails.Exception))
 	case *runtime.EventConsoleAPICalled:
@@ -95,6 +107,13 @@ func (s *simulator) expectProblem(text string) {
 	s.expected = text
 }
 
+// reported tells whether anything went wrong that contains text.
+func (s *simulator) reported(text string) bool {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return slices.ContainsFunc(s.problems, func(problem string) bool { return strings.Contains(problem, text) })
+}
+
 func (s *simulator) unexpected() []string {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -105,6 +124,32 @@ func (s *simulator) unexpected() []string {
 		}
 	}
 	return problems
+}
+
+// strayed lists what pages have loaded that is not of their own origin. The
+// simulator may: it asks the gateway and the CRM. So may a frame or a window go
+// to another page.
+func (s *simulator) strayed() []string {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	var strayed []string
+	for _, request := range s.requests {
+		document, loaded := hostOf(request.DocumentURL), hostOf(request.Request.URL)
+		if request.Type != network.ResourceTypeDocument && document != running.Simulator && loaded != document && loaded != "" {
+			strayed = append(strayed, request.Request.URL+" for "+request.DocumentURL)
+		}
+	}
+	return strayed
+}
+
+// hostOf is the host and port of an address; data that stands in the document has
+// none.
+func hostOf(address string) string {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	return parsed.Host
 }
 
 // --- what a person does ---
@@ -166,6 +211,12 @@ func (s *simulator) set(selector, value string) {
 	}
 }
 
+// show presses the button for one of the gateway's pages.
+func (s *simulator) show(name string) {
+	s.t.Helper()
+	s.click(`[data-page=` + quote(name) + `]`)
+}
+
 // ring chooses a scenario and rings. It returns when the gateway has answered.
 func (s *simulator) ring(scenario string) {
 	s.t.Helper()
@@ -208,12 +259,17 @@ func (s *simulator) eventually(what string, holds func() bool) {
 	s.t.Helper()
 	for deadline := time.Now().Add(patience); !holds(); {
 		if time.Now().After(deadline) {
-			s.t.Fatalf("waited %s in vain until %s; status %q, events:\n%s",
-				patience, what, s.text("#status"), s.text("#log"))
+			s.t.Fatalf("waited %s in vain until %s; status %q, pane %q, events:\n%s",
+				patience, what, s.text("#status"), s.pane().text("main"), withoutSeals(s.text("#log")))
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 }
+
+// withoutSeals makes addresses of the gateway's pages readable.
+func withoutSeals(text string) string { return sealInAddress.ReplaceAllString(text, "$1…") }
+
+var sealInAddress = regexp.MustCompile(`(/pane/\w+/)[\w-]+`)
 
 func (s *simulator) text(selector string) string {
 	return s.read(selector, "textContent")
@@ -260,10 +316,22 @@ func (s *simulator) windows() []*target.Info {
 // its text.
 func (s *simulator) waitForPopup(path string) string {
 	s.t.Helper()
+	window := s.waitForWindow(func(at *url.URL) bool { return strings.HasSuffix(at.RequestURI(), path) })
+	var text string
+	window.eventually("the window shows a page", func() bool {
+		text = window.top().text("main")
+		return text != ""
+	})
+	return text
+}
+
+// waitForWindow waits for a window that the page opens at such an address.
+func (s *simulator) waitForWindow(matches func(*url.URL) bool) *simulator {
+	s.t.Helper()
 	var found target.ID
-	s.eventually("a window opens at "+path, func() bool {
+	s.eventually("a window opens", func() bool {
 		for _, info := range s.windows() {
-			if strings.HasSuffix(info.URL, path) {
+			if at, err := url.Parse(info.URL); err == nil && matches(at) {
 				found = info.TargetID
 				return true
 			}
@@ -271,10 +339,11 @@ func (s *simulator) waitForPopup(path string) string {
 		return false
 	})
 	ctx, detach := chromedp.NewContext(s.ctx, chromedp.WithTargetID(found), chromedp.WithDetachOnCancel())
-	defer detach()
-	text, err := chromedp.Run(ctx, chromedp.Text(chromedp.CSS("main")))
-	s.must(err)
-	return text
+	s.t.Cleanup(detach)
+	window := &simulator{t: s.t, ctx: ctx}
+	s.must(chromedp.Listen(ctx, window.observe))
+	window.enableReports()
+	return window
 }
 
 // expectNothingOpened checks the agent's screen after an answer.
@@ -290,29 +359,14 @@ func (s *simulator) expectNothingOpened() {
 	}
 }
 
-// frame is the pane's document.
-func (s *simulator) frame() *chromedp.Node {
-	s.t.Helper()
-	return value(s, chromedp.Nodes(chromedp.CSS("#pane-frame")))[0]
-}
-
-func (s *simulator) frameText(selector string) string {
-	s.t.Helper()
-	return value(s, chromedp.Text(chromedp.CSS(selector), chromedp.FromNode(s.frame())))
-}
-
-func (s *simulator) clickInFrame(selector string) {
-	s.t.Helper()
-	s.do(chromedp.Click(chromedp.CSS(selector), chromedp.FromNode(s.frame())))
-}
-
 // lastCall is the body of the last POST as it went over the wire, with the
 // request's headers.
 func (s *simulator) lastCall() (body []byte, headers network.Headers) {
 	s.t.Helper()
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	for _, request := range slices.Backward(s.requests) {
+	for _, event := range slices.Backward(s.requests) {
+		request := event.Request
 		if request.Method == http.MethodPost && strings.Contains(request.URL, running.Gateway) {
 			for _, entry := range request.PostDataEntries {
 				body = append(body, entry.Bytes...)
@@ -328,8 +382,8 @@ func (s *simulator) lastCall() (body []byte, headers network.Headers) {
 func (s *simulator) sent(method string) bool {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	return slices.ContainsFunc(s.requests, func(request *network.Request) bool {
-		return request.Method == method && strings.Contains(request.URL, running.Gateway)
+	return slices.ContainsFunc(s.requests, func(event *network.EventRequestWillBeSent) bool {
+		return event.Request.Method == method && strings.Contains(event.Request.URL, running.Gateway)
 	})
 }
 
