@@ -7,6 +7,8 @@ MODULE        := github.com/screenpop/caddy-screenpop
 CADDY_VERSION := v2.11.9
 FUZZTIME      ?= 60s
 BENCHTIME     ?= 1s
+# axe-core looks for what people who use a keyboard or a screen reader can't use.
+AXE           := bin/axe-core-4.14.1
 
 # The flags that xcaddy builds with; Go then compiles everything once.
 export GOFLAGS := -trimpath -tags=nobadger,nomysql,nopgx
@@ -58,8 +60,8 @@ xcaddy: bin/xcaddy bin/unpublished/$(MODULE)/@v/list
 	ESPOCRM_API_KEY=x LEGACY_TOKEN=x bin/caddy validate --config Caddyfile.example --adapter caddyfile
 
 ## browser: calls rung in the agent simulator, in Chromium
-browser: bin/demo chromium
-	cd browser && SCREENPOP_DEMO=$(CURDIR)/bin/demo go test -count=1 ./...
+browser: bin/demo chromium $(AXE)/package/axe.min.js
+	cd browser && SCREENPOP_DEMO=$(CURDIR)/bin/demo AXE=$(CURDIR)/$(AXE)/package/axe.min.js go test -count=1 ./...
 
 ## realcrm: the documents' configurations in front of real CRMs
 realcrm: tryton rt vendure
@@ -97,6 +99,10 @@ bin/golangci-lint bin/xcaddy: tools/go.mod tools/go.sum
 # this checkout. A module proxy may refuse to say; here the answer is "none".
 bin/unpublished/$(MODULE)/@v/list:
 	mkdir -p $(@D) && touch $@
+
+$(AXE)/package/axe.min.js: | npm
+	mkdir -p $(AXE)
+	cd $(AXE) && npm pack --silent $(subst bin/axe-core-,axe-core@,$(AXE)) && tar xzmf axe-core-*.tgz
 
 gcc:
 	@command -v gcc >/dev/null || { $(SUDO) apt-get update -qq && $(APT) gcc libc6-dev; }

@@ -6,5 +6,6 @@
 //
 //	SCREENPOP_DEMO   the path of the built bin/demo, best an absolute one; the
 //	                 tests fail without it
+//	AXE              the path of axe-core's axe.min.js; the tests fail without it
 //	SCREENSHOTS      a folder for pictures; browser/screenshots when left out
 package browser

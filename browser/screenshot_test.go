@@ -12,13 +12,7 @@ import (
 // The pictures are for people: they are written, and looked at, not compared.
 // What the test checks is that the page never scrolls sideways.
 func TestScreenshots(t *testing.T) {
-	folder := os.Getenv("SCREENSHOTS")
-	if folder == "" {
-		folder = "screenshots"
-	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	folder := screenshots(t)
 	for _, look := range []struct {
 		name, scheme string
 		width        int64
@@ -36,6 +30,19 @@ func TestScreenshots(t *testing.T) {
 	}
 }
 
+// screenshots is the folder for pictures.
+func screenshots(t *testing.T) string {
+	t.Helper()
+	folder := os.Getenv("SCREENSHOTS")
+	if folder == "" {
+		folder = "screenshots"
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
 // steps are the moments of a visit that are worth a picture, in order.
 var steps = []struct {
 	name string
@@ -43,7 +50,7 @@ var steps = []struct {
 }{
 	{"1-start", func(*simulator) {}},
 	{"2-popup", func(s *simulator) {
-		s.ring("known")
+		s.ring("known-popup")
 		s.waitForText("#status", "The popup was opened.")
 	}},
 	{"3-pane", func(s *simulator) {

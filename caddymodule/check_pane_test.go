@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func checked(t *testing.T, storage, site string) (int, string) {
+func checkedPane(t *testing.T, storage, site string) (int, string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "Caddyfile")
 	text := "{\n\tstorage file_system \"" + storage + "\"\n}\nhttp://127.0.0.1:1 {\n" + site + "\n}\n"
@@ -32,7 +32,7 @@ func TestACheckTellsWhichPageOpensAndLeavesNoKeys(t *testing.T) {
 		{newWebCRM(t, several), `answer    {"action":"open","event":"EventRinging","url":"` + localAgent + `/pane/chooser/..."}`},
 		{newWebCRM(t, rosaAlone, "X-Frame-Options", "DENY"), "refuse to be framed; for them to open in the pane, the CRM would have to send for them: Content-Security-Policy: frame-ancestors 'self' " + localAgent},
 	} {
-		if status, out := checked(t, storage, test.crm.site("")); status != exitFound || !strings.Contains(out, test.want) {
+		if status, out := checkedPane(t, storage, test.crm.site("")); status != exitFound || !strings.Contains(out, test.want) {
 			t.Errorf("status %d:\n%s\nwant %s", status, out, test.want)
 		}
 	}

@@ -1,18 +1,16 @@
 package phone
 
 import (
-	"strings"
-
 	"github.com/nyaruka/phonenumbers"
 )
 
 // Shown is the number as people of the region write it: nationally if it is
 // one of theirs, else with its country code.
 func (n Number) Shown() string {
-	if strings.HasPrefix(n.dialled, n.idd+" ") {
-		return n.worldwide
+	if n.domestic {
+		return n.dialled()
 	}
-	return n.dialled
+	return n.worldwide()
 }
 
 // worldwide is the region of numbers that belong to no country, such as +800.
