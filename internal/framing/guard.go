@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -44,9 +45,10 @@ type Guard struct {
 
 // kind is what is known of a kind of pages.
 type kind struct {
-	policy Policy
-	err    error
-	asked  time.Time
+	// chain are the policies of the page and of what redirected to it.
+	chain []Policy
+	err   error
+	asked time.Time
 	// done is closed when the first answer is there; running is set while one is
 	// under way.
 	done    chan struct{}
@@ -59,12 +61,7 @@ type kind struct {
 func New(transport http.RoundTripper, refused func(error)) *Guard {
 	life, end := context.WithCancel(context.Background())
 	return &Guard{
-		client: &http.Client{Transport: transport, CheckRedirect: func(_ *http.Request, via []*http.Request) error {
-			if len(via) > maxRedirects {
-				return errors.New("too many redirects")
-			}
-			return nil
-		}},
+		client:  &http.Client{Transport: transport},
 		refused: refused, life: life, end: end, known: map[string]*kind{},
 	}
 }
@@ -95,25 +92,33 @@ func (g *Guard) MayFrame(ctx context.Context, address string, origins ...string)
 		return false
 	}
 	g.mu.Lock()
-	policy, err := k.policy, k.err
-	allowed := err == nil && policy.Allows(origins...)
-	tell := !allowed && !k.said
+	reason := k.reason(page, origins)
+	tell := reason != nil && !k.said
 	k.said = k.said || tell
 	g.mu.Unlock()
 	if tell {
-		g.refused(explain(page, err, origins))
+		g.refused(reason)
 	}
-	return allowed
+	return reason == nil
 }
 
-// explain says what an administrator could do.
-func explain(page *url.URL, err error, origins []string) error {
-	if err != nil {
+// reason is why pages may not be framed, and what an administrator could do.
+func (k *kind) reason(page *url.URL, origins []string) error {
+	if k.err != nil {
 		return fmt.Errorf("%s could not be asked whether its pages may be framed (%w); they don't open in the pane until it can be. "+
-			"If agents' browsers reach it and the gateway does not, and they may be framed: framed %[1]s", originOf(page), err)
+			"If agents' browsers reach it and the gateway does not, and they may be framed: framed %[1]s", originOf(page), k.err)
 	}
-	return fmt.Errorf("pages of %s refuse to be framed; for them to open in the pane, the CRM would have to send for them: "+
-		"Content-Security-Policy: frame-ancestors 'self' %s (and no X-Frame-Options)", originOf(page), strings.Join(origins, " "))
+	for _, policy := range k.chain {
+		switch {
+		case slices.ContainsFunc(origins, policy.IsMixed):
+			return fmt.Errorf("pages of %s are plain http (%s), which browsers don't show inside https; serve them by https", originOf(page), policy.origin)
+		case !policy.Allows(origins...):
+			return fmt.Errorf("pages of %s refuse to be framed; for them to open in the pane, the CRM would have to send for them: "+
+				"Content-Security-Policy: frame-ancestors 'self' %s (and no X-Frame-Options); docs/framing.md tells how to do that without changing the CRM",
+				originOf(page), strings.Join(origins, " "))
+		}
+	}
+	return nil
 }
 
 // kind returns what is known of pages like this one, and asks if need be.
@@ -150,43 +155,62 @@ func kindOf(page *url.URL) string {
 	return originOf(page) + "/" + directory
 }
 
-// ask notes what a page says. If it says something else than before, that is
-// told again.
+// ask notes what a page says.
 func (g *Guard) ask(page *url.URL, k *kind) {
-	policy, err := g.read(page)
+	chain, err := g.read(page)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	first := k.asked.IsZero()
-	if !first && ((err == nil) != (k.err == nil) || !reflect.DeepEqual(policy, k.policy)) {
-		k.said = false
+	if !first && ((err == nil) != (k.err == nil) || !reflect.DeepEqual(chain, k.chain)) {
+		k.said = false // there is something else to tell
 	}
-	k.policy, k.err, k.asked, k.running = policy, err, time.Now(), false
+	k.chain, k.err, k.asked, k.running = chain, err, time.Now(), false
 	if first {
 		close(k.done)
 	}
 }
 
-func (g *Guard) read(page *url.URL) (Policy, error) {
+// read asks for a page as a browser does that nobody has logged in with. It
+// may be sent to a login page; where the way there refuses to be framed, so
+// will the page that somebody gets who is logged in.
+func (g *Guard) read(page *url.URL) ([]Policy, error) {
 	ctx, cancel := context.WithTimeout(g.life, patience)
 	defer cancel()
 	plain := *page
 	plain.Fragment = ""
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, plain.String(), nil)
 	if err != nil {
-		return Policy{}, errors.New("its address can't be asked for")
+		return nil, errors.New("its address can't be asked for")
 	}
 	request.Header.Set("User-Agent", "caddy-screenpop")
 	request.Header.Set("Accept", "text/html")
-	response, err := g.client.Do(request)
-	if err != nil {
-		if ctx.Err() != nil {
-			return Policy{}, fmt.Errorf("no answer within %s", patience)
+	var chain []Policy
+	client := *g.client
+	client.CheckRedirect = func(next *http.Request, via []*http.Request) error {
+		if len(via) > maxRedirects {
+			return errTooManyRedirects
 		}
-		return Policy{}, errors.New("no connection") // the cause repeats the address
+		chain = append(chain, PolicyOf(via[len(via)-1].URL, next.Response.Header))
+		return nil
+	}
+	response, err := client.Do(request)
+	switch {
+	case errors.Is(err, errTooManyRedirects):
+		return nil, errTooManyRedirects
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("no answer within %s", patience)
+	case err != nil:
+		return nil, errors.New("no connection") // the cause repeats the address
 	}
 	defer response.Body.Close()
-	if response.StatusCode >= http.StatusInternalServerError {
-		return Policy{}, fmt.Errorf("it answered %d", response.StatusCode)
+	last := PolicyOf(response.Request.URL, response.Header)
+	switch status := response.StatusCode; {
+	case status >= http.StatusInternalServerError:
+		return nil, fmt.Errorf("it answered %d", status)
+	case status >= http.StatusBadRequest && last.IsSilent():
+		return nil, fmt.Errorf("it answered %d to somebody who is not logged in, which says nothing of its other pages", status)
 	}
-	return PolicyOf(response.Request.URL, response.Header), nil
+	return append(chain, last), nil
 }
+
+var errTooManyRedirects = errors.New("too many redirects")

@@ -205,8 +205,8 @@ func TestWhatIsNotKnownIsNotFramed(t *testing.T) {
 		"If agents' browsers reach it and the gateway does not, and they may be framed: framed https://crm.example.com": func(*http.Request) (*http.Response, error) {
 			return nil, errors.New("dial tcp: refused")
 		},
-		"it answered 502": page(http.StatusBadGateway),
-		"no connection":   page(http.StatusFound, "Location", "/again"),
+		"it answered 502":    page(http.StatusBadGateway),
+		"too many redirects": page(http.StatusFound, "Location", "/again"),
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			c := &crm{answer: answer}

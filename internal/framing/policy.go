@@ -4,6 +4,7 @@ package framing
 
 import (
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -20,7 +21,7 @@ type Policy struct {
 	options []string
 }
 
-// PolicyOf reads the headers of a page.
+// PolicyOf reads the headers of a page. Policies that only report are none.
 func PolicyOf(page *url.URL, header http.Header) Policy {
 	p := Policy{origin: originOf(page)}
 	for _, value := range header.Values("Content-Security-Policy") {
@@ -32,7 +33,7 @@ func PolicyOf(page *url.URL, header http.Header) Policy {
 	}
 	for _, value := range header.Values("X-Frame-Options") {
 		for option := range strings.SplitSeq(value, ",") {
-			if option = strings.ToUpper(strings.TrimSpace(option)); option != "" && !slices.Contains(p.options, option) {
+			if option = strings.ToLower(strings.Trim(option, " \t")); !slices.Contains(p.options, option) {
 				p.options = append(p.options, option)
 			}
 		}
@@ -40,89 +41,134 @@ func PolicyOf(page *url.URL, header http.Header) Policy {
 	return p
 }
 
-// frameAncestors finds the directive in a policy. The first one counts.
+// frameAncestors finds the directive in a policy. The first one counts; one
+// that is not ASCII is none.
 func frameAncestors(policy string) (sources []string, ok bool) {
 	for directive := range strings.SplitSeq(policy, ";") {
-		words := strings.Fields(directive)
-		if len(words) > 0 && strings.EqualFold(words[0], "frame-ancestors") {
+		words := strings.FieldsFunc(directive, isSpace)
+		if len(words) > 0 && strings.EqualFold(words[0], "frame-ancestors") && isASCII(directive) {
 			return words[1:], true
 		}
 	}
 	return nil, false
 }
 
+// isSpace is ASCII whitespace, as the standards know it.
+func isSpace(r rune) bool { return strings.ContainsRune("\t\n\f\r ", r) }
+
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r > 0x7f })
+}
+
+// IsSilent reports whether a page says nothing about who may frame it.
+func (p Policy) IsSilent() bool { return len(p.ancestors) == 0 && len(p.options) == 0 }
+
 // Allows reports whether pages of all these origins, one inside the other, may
 // have the page in them.
 func (p Policy) Allows(origins ...string) bool {
 	for _, origin := range origins {
-		if !p.allows(origin) {
+		parsed, err := url.Parse(origin)
+		if err != nil || parsed.Host == "" || p.IsMixed(origin) || !p.allows(parsed) {
 			return false
 		}
 	}
 	return true
 }
 
-func (p Policy) allows(origin string) bool {
+// IsMixed reports whether the page is plain http and its frame is not: browsers
+// show nothing then, whatever the page says.
+func (p Policy) IsMixed(origin string) bool {
+	scheme, host, _ := strings.Cut(p.origin, "://")
+	return scheme == "http" && strings.HasPrefix(origin, "https://") && !isLoopback(host)
+}
+
+// isLoopback is what browsers trust without https.
+func isLoopback(host string) bool {
+	name := (&url.URL{Host: host}).Hostname()
+	if address, err := netip.ParseAddr(name); err == nil {
+		return address.IsLoopback()
+	}
+	return name == "localhost" || strings.HasSuffix(name, ".localhost")
+}
+
+func (p Policy) allows(origin *url.URL) bool {
 	if len(p.ancestors) > 0 {
 		return !slices.ContainsFunc(p.ancestors, func(sources []string) bool { return !p.matches(sources, origin) })
 	}
+	return p.optionsAllow(originOf(origin))
+}
+
+// optionsAllow is "check a navigation response's adherence to X-Frame-Options"
+// in the HTML standard. What is no option of the standard is ignored.
+func (p Policy) optionsAllow(origin string) bool {
+	if len(p.options) > 1 {
+		return !slices.ContainsFunc(p.options, func(option string) bool {
+			return option == "deny" || option == "allowall" || option == "sameorigin"
+		})
+	}
 	switch {
-	case !slices.ContainsFunc(p.options, isFrameOption):
-		return true // browsers ignore what they don't know, ALLOW-FROM too
-	case len(p.options) > 1:
+	case slices.Contains(p.options, "deny"):
 		return false
-	case p.options[0] == "SAMEORIGIN":
+	case slices.Contains(p.options, "sameorigin"):
 		return origin == p.origin
 	default:
-		return p.options[0] == "ALLOWALL"
+		return true
 	}
 }
 
-func isFrameOption(option string) bool {
-	return slices.Contains([]string{"DENY", "SAMEORIGIN", "ALLOWALL"}, option)
-}
-
-// matches reports whether a source list has an origin in it (CSP Level 3, 6.7.2).
-func (p Policy) matches(sources []string, origin string) bool {
+// matches reports whether a source list has an origin in it (Content Security
+// Policy Level 3, "does url match source list in origin").
+func (p Policy) matches(sources []string, origin *url.URL) bool {
 	return slices.ContainsFunc(sources, func(source string) bool { return p.match(strings.ToLower(source), origin) })
 }
 
-func (p Policy) match(source, origin string) bool {
-	parsed, err := url.Parse(origin)
-	if err != nil || parsed.Host == "" {
-		return false
-	}
+func (p Policy) match(source string, origin *url.URL) bool {
 	switch {
 	case source == "'self'":
-		return origin == p.origin
+		return originOf(origin) == p.origin
 	case source == "*":
-		return parsed.Scheme == "http" || parsed.Scheme == "https"
+		return origin.Scheme == "http" || origin.Scheme == "https"
 	case strings.HasSuffix(source, ":") && !strings.Contains(source, "//"):
-		return matchScheme(strings.TrimSuffix(source, ":"), parsed.Scheme)
+		return matchScheme(strings.TrimSuffix(source, ":"), origin.Scheme)
 	}
 	scheme, rest, found := strings.Cut(source, "://")
 	if !found {
 		scheme, rest = schemeOf(p.origin), source
 	}
-	host, _, _ := strings.Cut(rest, "/")
-	host, port, _ := strings.Cut(host, ":")
-	return matchScheme(scheme, parsed.Scheme) && matchHost(host, parsed.Hostname()) && matchPort(port, parsed)
-}
-
-// matchScheme: a source that allows http allows https.
-func matchScheme(source, scheme string) bool {
-	return source == scheme || source == "http" && scheme == "https"
-}
-
-func matchHost(source, host string) bool {
-	if suffix, ok := strings.CutPrefix(source, "*."); ok {
-		return strings.HasSuffix(host, "."+suffix)
+	host, path, _ := strings.Cut(rest, "/")
+	host, port, hasPort := strings.Cut(host, ":")
+	if hasPort && port == "" {
+		return false
 	}
-	return source == host
+	// An origin has no path for the source's to match.
+	return path == "" && matchScheme(scheme, origin.Scheme) && matchHost(host, origin.Hostname()) && matchPort(port, origin)
+}
+
+// upgrades are the schemes that a source allows beside its own.
+var upgrades = map[string][]string{"http": {"https"}, "ws": {"wss", "http", "https"}, "wss": {"https"}}
+
+func matchScheme(source, scheme string) bool {
+	return source == scheme || slices.Contains(upgrades[source], scheme)
+}
+
+// matchHost: a pattern is for names. The standard has no IP addresses at all,
+// but browsers compare them.
+func matchHost(source, host string) bool {
+	host = strings.ToLower(host)
+	if _, err := netip.ParseAddr(host); err == nil {
+		return source == host
+	}
+	suffix, ok := strings.CutPrefix(source, "*")
+	if !ok {
+		return source == host
+	}
+	return suffix == "" || strings.HasPrefix(suffix, ".") && strings.HasSuffix(host, suffix)
 }
 
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
+// matchPort: like the scheme, the port is upgraded. The standard does not say
+// so, but browsers do.
 func matchPort(source string, origin *url.URL) bool {
 	port := origin.Port()
 	if port == "" {

@@ -64,7 +64,7 @@ func TestFrameAncestorsSayWhoMayFrame(t *testing.T) {
 		{"https://xuc.example.com:8443", false},
 		{"https://xuc.example.com:*", true},
 		{"http://xuc.example.com:80", true},
-		{"https://xuc.example.com/ccagent", true}, // a path says nothing about frames
+		{"https://xuc.example.com/ccagent", false}, // an origin has no path to match
 	} {
 		if got := policy(t, "https://crm.example.com/", csp, "default-src 'self'; frame-ancestors "+test.sources+"; img-src *").Allows(agent); got != test.allowed {
 			t.Errorf("frame-ancestors %s: %t", test.sources, got)
