@@ -49,13 +49,13 @@ func runAll(m *testing.M) (int, error) {
 	return m.Run(), nil
 }
 
-func startChromium(home string) (context.Context, context.CancelFunc, error) {
+func startChromium(home string, more ...chromedp.ExecAllocatorOption) (context.Context, context.CancelFunc, error) {
 	if _, err := os.Stat(chromiumPath); err != nil {
 		return nil, nil, fmt.Errorf("finding Chromium (Debian's package chromium): %w", err)
 	}
-	allocator, stop := chromedp.NewExecAllocator(context.Background(),
+	options := []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(chromiumPath),
-		chromedp.UserDataDir(home+"/chromium"),
+		chromedp.UserDataDir(home + "/chromium"),
 		chromedp.WindowSize(1440, 1000),
 		chromedp.Flag("headless", true),
 		chromedp.Flag("hide-scrollbars", true),
@@ -67,7 +67,8 @@ func startChromium(home string) (context.Context, context.CancelFunc, error) {
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true),
 		chromedp.WSURLReadTimeout(patience),
-	)
+	}
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
 	ctx, cancel := chromedp.NewContext(allocator)
 	quit := func() { cancel(); stop() }
 	if err := chromedp.Do(ctx); err != nil {

@@ -23,6 +23,11 @@ const patience = 60 * time.Second
 type process struct {
 	Gateway, CRM, Simulator string // host:port
 
+	// config is a Caddyfile to run instead of the demo's own, and environment what
+	// it needs beside the usual.
+	config      string
+	environment []string
+
 	command *exec.Cmd
 	output  *lockedBuffer
 	ended   chan error
@@ -52,14 +57,19 @@ func startDemo(home string) (*process, error) {
 		return nil, err
 	}
 	p := &process{Gateway: ports[0], CRM: ports[1], Simulator: ports[2]}
+	return p, p.start(home)
+}
+
+// start runs it and returns when it is up.
+func (p *process) start(home string) error {
 	if err := p.run(home); err != nil {
-		return nil, err
+		return err
 	}
 	if err := p.waitUntilUp(); err != nil {
 		_ = p.command.Process.Kill()
-		return nil, err
+		return err
 	}
-	return p, nil
+	return nil
 }
 
 func (p *process) run(home string) error {
@@ -69,7 +79,11 @@ func (p *process) run(home string) error {
 	}
 	p.output = &lockedBuffer{}
 	p.command = exec.Command(path, "--gateway", p.Gateway, "--crm", p.CRM, "--simulator", p.Simulator)
+	if p.config != "" {
+		p.command.Args = append(p.command.Args, "--config", p.config)
+	}
 	p.command.Env = append(os.Environ(), "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home)
+	p.command.Env = append(p.command.Env, p.environment...)
 	p.command.Stdout, p.command.Stderr = p.output, p.output
 	if err := p.command.Start(); err != nil {
 		return fmt.Errorf("starting %s: %w", path, err)
