@@ -135,7 +135,7 @@ func TestCheckTellsEveryStepAndEndsWithWhatCameOfIt(t *testing.T) {
 		},
 		"nobody": {
 			exitNotFound, func(t *testing.T) string { return answers(t, 200, `[]`) },
-			[]string{"  contact: 0 returned, 0 kept, 0 dropped\n", "outcome   none (on none)", `answer    {"action":"none"}`},
+			[]string{"  contact: 0 returned, 0 kept, 0 dropped\n", "outcome   none (on none)", `answer    {"action":"open","event":"EventRinging","url":"`, `/pane/unknown/..."}`},
 		},
 		"only strangers": {
 			exitNotFound, func(t *testing.T) string { return answers(t, 200, `[{"id":"8","phone":"0199000001"}]`) },

@@ -30,15 +30,15 @@ func TestAnEmptySettingFailsAtLoadWithItsLine(t *testing.T) {
 		},
 		"a token": {
 			site: unset(book, "auth bearer $"),
-			want: "auth: bearer: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:21",
+			want: "auth: bearer: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:23",
 		},
 		"a client's secret": {
 			site: unset(book, "auth oauth2 {crm.url}/token {\nclient_id a\nclient_secret $\n}"),
-			want: "auth: oauth2: client_secret: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:23",
+			want: "auth: oauth2: client_secret: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:25",
 		},
 		"a key": {
 			site: unset(book, "auth oauth2 {crm.url}/token {\ngrant jwt_bearer\nassertion {\nkey {file./nonexistent/key}\n}\n}"),
-			want: "assertion: key: {file./nonexistent/key} is empty or can't be read; the file must exist and be readable by Caddy, at Caddyfile:24",
+			want: "assertion: key: {file./nonexistent/key} is empty or can't be read; the file must exist and be readable by Caddy, at Caddyfile:26",
 		},
 		"a key that is none": {
 			site: unset(book, "auth oauth2 {crm.url}/token {\ngrant jwt_bearer\nassertion {\nkey {env.SCREENPOP_TEST_KEY}\n}\n}"),
@@ -46,31 +46,31 @@ func TestAnEmptySettingFailsAtLoadWithItsLine(t *testing.T) {
 		},
 		"a field of a login": {
 			site: unset(book, "auth login {\nrequest {\nPOST /login\nform a b\nform p $\ntake t t\n}\n}"),
-			want: "auth: login: request 1: form p: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:25",
+			want: "auth: login: request 1: form p: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:27",
 		},
 		"what a login derives": {
 			site: unset(book, "auth login {\nrequest {\nGET /login\ntake t t\n}\nderive k md5 {login.t}$\n}"),
-			want: "auth: login: derive k: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:26",
+			want: "auth: login: derive k: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:28",
 		},
 		"a signature": {
 			site: unset(book, "auth sign {\nderive m hmac-sha256 $ x\nheader X {sign.m}\n}"),
-			want: "auth: sign: derive m: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:22",
+			want: "auth: sign: derive m: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:24",
 		},
 		"the api": {
 			site: unset(book, "api $"),
-			want: "api: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:21",
+			want: "api: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:23",
 		},
 		"a setting": {
 			site: unset(book, "setting tenant $"),
-			want: "tenant: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:21",
+			want: "tenant: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:23",
 		},
 		"a follow": {
 			site: strings.Replace(book.site(""), "records items", "records items\n\t\t\tfollow company {\nGET /companies/{record.id}\nheader X {env.SCREENPOP_TEST_UNSET}\n}", 1),
-			want: "lookup contact: follow company: header X: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:27",
+			want: "lookup contact: follow company: header X: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:29",
 		},
 		"a second search": {
 			site: strings.Replace(book.site(""), "records items", "records items\n\t\t\totherwise {\nGET /scan/{number}\nquery k {env.SCREENPOP_TEST_UNSET}\n}", 1),
-			want: "lookup contact: otherwise: query k: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:27",
+			want: "lookup contact: otherwise: query k: {env.SCREENPOP_TEST_UNSET} is empty; set the environment variable SCREENPOP_TEST_UNSET for Caddy, at Caddyfile:29",
 		},
 		"origins": {
 			site: strings.Replace(book.site(""), "origins "+agentOrigin, "origins {env.SCREENPOP_TEST_UNSET}", 1),
