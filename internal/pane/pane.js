@@ -28,7 +28,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 		const text = button.parentElement.querySelector("bdi").textContent;
 		if (!copySelected(text)) await navigator.clipboard.writeText(text);
 		button.focus();
-		button.textContent = button.dataset.copied;
+		button.textContent = button.ariaLabel = button.dataset.copied;
 	});
 }
 
