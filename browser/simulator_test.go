@@ -259,8 +259,8 @@ func (s *simulator) eventually(what string, holds func() bool) {
 	s.t.Helper()
 	for deadline := time.Now().Add(patience); !holds(); {
 		if time.Now().After(deadline) {
-			s.t.Fatalf("waited %s in vain until %s; status %q, pane %q, events:\n%s",
-				patience, what, s.text("#status"), s.pane().text("main"), withoutSeals(s.text("#log")))
+			s.t.Fatalf("waited %s in vain until %s; status %q, pane %q, events and windows:\n%s",
+				patience, what, s.text("#status"), s.pane().text("main"), withoutSeals(s.text("#log")+fmt.Sprint(s.popups())))
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

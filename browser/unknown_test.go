@@ -40,7 +40,9 @@ func TestCreatingLooksAgainFirst(t *testing.T) {
 	s.pane().waitForText("h1", "Unknown caller")
 	setMood(t, "normal")
 	s.pane().click(`a[href*="/create/"]`)
-	window := s.waitForWindow(func(at *url.URL) bool { return strings.Contains(at.Path, "/pane/frame/") })
+	window := s.waitForWindow(func(at *url.URL) bool { return strings.Contains(at.Path, "/pane/chooser/") })
+	window.top().waitForText("main", "Somebody has this number by now")
+	window.top().click(".record")
 	window.pane().waitForText("#name", "Camille Moreau")
 }
 

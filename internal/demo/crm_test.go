@@ -55,7 +55,7 @@ func TestAPIFindsNobodyAsAnEmptyList(t *testing.T) {
 func TestAPIAnswersSuppliersInTheSameEnvelope(t *testing.T) {
 	for query, want := range map[string]string{
 		"phone=353010150": `{"success":true,"data":{"total":1,"items":[{"id":"s-001","name":"Papeterie du Rhin","account":"401-0117",` +
-			`"email":"commandes@papeterie-du-rhin.example","phone":"03 53 01 01 50","orders":"03.53.01.01.51","city":"Strasbourg"}]}}`,
+			`"email":"contact@papeterie-du-rhin.example","phone":"03 53 01 01 50","orders":"03.53.01.01.51","city":"Strasbourg"}]}}`,
 		"phone=427466347": `{"success":true,"data":{"total":0,"items":[]}}`,
 		"":                `{"success":true,"data":{"total":0,"items":[]}}`,
 	} {

@@ -24,7 +24,7 @@ func Suppliers() []Supplier {
 	return []Supplier{
 		{
 			ID: "s-001", Name: "Papeterie du Rhin", Account: "401-0117", City: "Strasbourg",
-			Email: "commandes@papeterie-du-rhin.example", Phone: spaced(supplierNumber), Orders: "03.53.01.01.51",
+			Email: "contact@papeterie-du-rhin.example", Phone: spaced(supplierNumber), Orders: "03.53.01.01.51",
 		},
 		{
 			ID: "s-002", Name: "Bellier Logistique", Account: "401-0042", City: "Strasbourg",
