@@ -15,14 +15,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// storing makes Caddy keep things in a directory that is gone with the test.
-func storing(t *testing.T) {
-	t.Helper()
-	before := caddy.DefaultStorage.Path
-	caddy.DefaultStorage.Path = t.TempDir()
-	t.Cleanup(func() { caddy.DefaultStorage.Path = before })
-}
-
 // rotating is a CRM whose refresh tokens are good for one use.
 type rotating struct {
 	*httptest.Server
@@ -96,10 +88,10 @@ func (c *rotating) site(first string) string {
 const opensTheContact = `{"action":"popup","event":"EventRinging","url":"https://crm.example.com/contacts/7"}`
 
 func TestARotatedRefreshTokenOutlivesReloadsAndRestarts(t *testing.T) {
-	storing(t)
+	storage := t.TempDir()
 	crm := newRotating(t, "first-refresh-token")
 	for range 2 {
-		g := serve(t, crm.site("first-refresh-token"))
+		g := serveWith(t, "", storage, crm.site("first-refresh-token"))
 		g.ring("0427466347").want(t, http.StatusOK, opensTheContact)
 		g.ring("0427466347").want(t, http.StatusOK, opensTheContact)
 		if err := g.load(crm.site("first-refresh-token")); err != nil {
@@ -121,9 +113,9 @@ func TestARotatedRefreshTokenOutlivesReloadsAndRestarts(t *testing.T) {
 }
 
 func TestARefreshTokenThatIsConfiguredAnewCounts(t *testing.T) {
-	storing(t)
+	storage := t.TempDir()
 	crm := newRotating(t, "first-refresh-token")
-	g := serve(t, crm.site("first-refresh-token"))
+	g := serveWith(t, "", storage, crm.site("first-refresh-token"))
 	g.ring("0427466347").want(t, http.StatusOK, opensTheContact)
 	crm.mu.Lock()
 	crm.refresh = "another-refresh-token" // was given by hand
@@ -152,7 +144,7 @@ func (g *gateway) loud() []map[string]any {
 }
 
 func TestRefusedCredentialsAreLoggedOnceAndLoudly(t *testing.T) {
-	storing(t)
+	storage := t.TempDir()
 	for name, test := range map[string]struct{ auth, says string }{
 		"that go with every request": {"auth bearer secret-of-this-test", "crm crm: 401 Unauthorized: unknown; the CRM does not accept the credentials"},
 		"in a header":                {"header X-Key secret-of-this-test", "crm crm: 401 Unauthorized: unknown"},
@@ -166,7 +158,7 @@ func TestRefusedCredentialsAreLoggedOnceAndLoudly(t *testing.T) {
 				fmt.Fprint(w, `{"message":"unknown"}`)
 			}))
 			t.Cleanup(crm.Close)
-			g := serve(t, indent(`screen_pop {
+			g := serveWith(t, "", storage, indent(`screen_pop {
 	origins `+agentOrigin+`
 	region FR
 	deadline 20s
@@ -206,14 +198,14 @@ func TestRefusedCredentialsAreLoggedOnceAndLoudly(t *testing.T) {
 // A storage that can't be written to must not look like refused credentials:
 // callers are still looked up.
 func TestARefreshTokenThatCanNotBeSavedIsSaid(t *testing.T) {
-	storing(t)
+	storage := t.TempDir()
 	crm := newRotating(t, "first-refresh-token")
 	// Where a directory belongs is a link to nowhere: nothing is there, and
 	// nothing can be put there.
-	if err := os.Symlink(filepath.Join(t.TempDir(), "nowhere", "at all"), filepath.Join(caddy.DefaultStorage.Path, "screen_pop")); err != nil {
+	if err := os.Symlink(filepath.Join(t.TempDir(), "nowhere", "at all"), filepath.Join(storage, "screen_pop")); err != nil {
 		t.Fatal(err)
 	}
-	g := serve(t, crm.site("first-refresh-token"))
+	g := serveWith(t, "", storage, crm.site("first-refresh-token"))
 	g.ring("0427466347").want(t, http.StatusOK, opensTheContact)
 	if err := caddy.Stop(); err != nil {
 		t.Fatal(err)

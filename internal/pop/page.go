@@ -60,7 +60,7 @@ func (p page) open(s Situation) (xucmgt.Answer, error) {
 	url, framed, err := p.addresses(s)
 	switch {
 	case err != nil:
-		return nil, err
+		return p.instead(s), err
 	case framed == "":
 		return p.pane(s, url), nil
 	// Whether a page may be framed is asked of its CRM; the site is not.
@@ -72,6 +72,22 @@ func (p page) open(s Situation) (xucmgt.Answer, error) {
 	default:
 		return p.popup(s, framed), nil
 	}
+}
+
+// instead is the CRM's own page where ours can't be made, if it has one; nil if
+// not. The agent is better off with it than with nothing.
+func (p page) instead(s Situation) xucmgt.Answer {
+	address := ""
+	switch {
+	case p.isFrame():
+		address, _ = p.record.Render(s) // one that is refused is none
+	case p.address.Uses("pane.chooser"):
+		address = s.Links.Search
+	}
+	if address == "" {
+		return nil
+	}
+	return p.popup(s, address)
 }
 
 // window shows a page in a window of its own.

@@ -172,11 +172,15 @@ func TestARecordWithoutAPageThatCanBeOpenedIsACard(t *testing.T) {
 	}
 }
 
-func TestAPageWithoutAnAddressIsSaid(t *testing.T) {
-	for _, outcome := range []Outcome{One, Many, None, Unreachable} {
+func TestAPageOfOursThatCanNotBeMadeIsSaidAndTheCRMsOpensInstead(t *testing.T) {
+	for outcome, want := range map[Outcome]string{
+		One:  `{"action":"popup","event":"EventRinging","url":"https://crm.example/c/7"}`,
+		Many: `{"action":"popup","event":"EventRinging","url":"https://crm.example/search?q=04"}`,
+		None: nothing, Unreachable: nothing,
+	} {
 		browser := &fakePages{mayFrame: true, sameSite: true, failing: errors.New("the storage has not answered")}
 		got, err := paged(t, Definition{}, situation(t, outcome), browser, nil)
-		if got != nothing || err == nil || !strings.Contains(err.Error(), "the storage has not answered") {
+		if got != want || err == nil || !strings.Contains(err.Error(), "the storage has not answered") {
 			t.Errorf("on %s: %s, %v", outcome, got, err)
 		}
 	}

@@ -138,11 +138,15 @@ func (r *Rules) Named(name string) Rule {
 }
 
 // Answer makes the answer for a situation. When the rule's page can't be
-// opened for this call, the answer is to do nothing, and the error says why.
+// opened for this call, the answer is the CRM's own page instead, or to do
+// nothing, and the error says why.
 func (r Rule) Answer(situation Situation) (xucmgt.Answer, error) {
 	answer, err := r.responses[situation.Outcome].answer(situation)
+	if answer == nil {
+		answer = xucmgt.None{}
+	}
 	if err != nil {
-		return xucmgt.None{}, fmt.Errorf("on %s: %w", situation.Outcome, err)
+		return answer, fmt.Errorf("on %s: %w", situation.Outcome, err)
 	}
 	return answer, nil
 }
