@@ -97,10 +97,10 @@ func (r callReport) crm(report lookup.Report, witness *crm.Witness, query crm.Qu
 
 // exchange shows a request and its answer.
 func (r callReport) exchange(e crm.Exchange) {
-	fmt.Fprintf(r.out, "  %s: %s %s\n", e.Lookup, e.Method, printable(e.URL))
+	fmt.Fprintf(r.out, "  %s: %s %s\n", e.Lookup, e.Method, template.OneLine(e.URL)) // whole: it is what one tries by hand
 	for _, name := range slices.Sorted(maps.Keys(e.Header)) {
 		if name != "User-Agent" {
-			fmt.Fprintf(r.out, "      %s: %s\n", name, printable(strings.Join(e.Header[name], ", ")))
+			fmt.Fprintf(r.out, "      %s: %s\n", name, excerpt(strings.Join(e.Header[name], ", ")))
 		}
 	}
 	if e.Body != "" {

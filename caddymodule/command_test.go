@@ -172,6 +172,18 @@ func TestCheckTellsEveryStepAndEndsWithWhatCameOfIt(t *testing.T) {
 	}
 }
 
+// What a CRM is asked stands at the end of a long address.
+func TestCheckShowsAWholeRequest(t *testing.T) {
+	long := strings.Repeat("a,", 100) + "z"
+	crm := asks(answers(t, 200, `[]`), "header X-Fields "+long)
+	crm = strings.Replace(crm, "query q ", "query fields "+long+"\n\t\tquery q ", 1)
+	status, out, log := checked(t, crm, ringing)
+	if status != exitNotFound {
+		t.Errorf("status = %d\n%s", status, log)
+	}
+	holds(t, out, "z&q=%2B33427466347\n", "X-Fields: "+long+"\n")
+}
+
 func TestCheckAsksEveryCRM(t *testing.T) {
 	knows, fails := answers(t, 200, rosaAndStranger), answers(t, 500, ``)
 	status, out, _ := checked(t, asks(knows, "name first")+"\n"+asks(fails, "name second"), ringing)
