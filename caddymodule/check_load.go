@@ -16,6 +16,9 @@ func loadHandlers(file, adapter string) (handlers []*Handler, done func(), err e
 	if err != nil {
 		return nil, nil, err
 	}
+	if len(text) == 0 {
+		return nil, nil, errors.New("there is no Caddyfile in this directory; name the configuration with --config")
+	}
 	var config caddy.Config
 	if err := json.Unmarshal(text, &config); err != nil {
 		return nil, nil, fmt.Errorf("reading the configuration: %w", err)

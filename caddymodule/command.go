@@ -50,8 +50,11 @@ in any CRM. The exit status is 0 when somebody was found, 1 when nobody was,
 With --sample, lists some of each CRM's records instead, tells in which
 spellings their numbers are stored, and how many of them the configured search
 finds again: 0 means all, 1 not all, 2 that a CRM could not be asked.`,
-		Args: cobra.NoArgs,
+		Args: cobra.ArbitraryArgs, // refused in run, with a status that does not say "nobody was found"
 	}
+	command.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
+		return exiting(func(caddycmd.Flags) (int, error) { return exitNotAsked, err })(command, nil)
+	})
 	command.Flags().StringP("config", "c", "", "Configuration file (default: ./Caddyfile)")
 	command.Flags().StringP("adapter", "a", "", "Name of the configuration's adapter")
 	command.Flags().StringP("number", "n", "", "The caller's number, in any spelling")
@@ -61,7 +64,7 @@ finds again: 0 means all, 1 not all, 2 that a CRM could not be asked.`,
 	command.RunE = exiting(func(flags caddycmd.Flags) (int, error) {
 		return check{
 			out: command.OutOrStdout(), config: flags.String("config"), adapter: flags.String("adapter"), number: flags.String("number"),
-			deadline: flags.Duration("deadline"), sample: flags.Int("sample"),
+			deadline: flags.Duration("deadline"), sample: flags.Int("sample"), rest: flags.Args(),
 		}.run()
 	})
 	return command
@@ -122,9 +125,14 @@ type check struct {
 	number          string
 	deadline        time.Duration
 	sample          int
+	// rest is what stands behind the flags, where nothing belongs.
+	rest []string
 }
 
 func (c check) run() (int, error) {
+	if len(c.rest) > 0 {
+		return exitNotAsked, fmt.Errorf("%q does not belong to a flag; write --number <number>, with quotes around one that has spaces, or --sample=<count>", c.rest[0])
+	}
 	if (c.number == "") == (c.sample == 0) {
 		return exitNotAsked, errors.New("say what to check: --number <number>, or --sample; for example: screen-pop check --config Caddyfile --number +33123456789")
 	}

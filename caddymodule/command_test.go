@@ -281,6 +281,10 @@ func TestCheckOfAConfigurationThatIsWrong(t *testing.T) {
 		"nothing to check":      {asks("https://crm.example.com", ""), nil, "say what to check: --number <number>, or --sample"},
 		"two things to check":   {asks("https://crm.example.com", ""), []string{ringing, "--sample"}, "say what to check: --number <number>, or --sample"},
 		"a sample of nothing":   {asks("https://crm.example.com", ""), []string{"--sample=-1"}, "--sample: -1 is not a count of records"},
+		"a count with a space":  {asks("https://crm.example.com", ""), []string{"--sample", "5"}, `\"5\" does not belong to a flag; write --number <number>`},
+		"a number in pieces":    {asks("https://crm.example.com", ""), []string{"--number", "04", "27"}, "with quotes around one that has spaces, or --sample=<count>"},
+		"no duration":           {asks("https://crm.example.com", ""), []string{ringing, "--deadline", "10"}, "missing unit in duration"},
+		"an unknown flag":       {asks("https://crm.example.com", ""), []string{"--numbre", "1"}, "unknown flag: --numbre"},
 		"another configuration": {"}\nrespond hello\n#", []string{ringing}, "crm"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -293,6 +297,13 @@ func TestCheckOfAConfigurationThatIsWrong(t *testing.T) {
 	t.Run("no configuration", func(t *testing.T) {
 		status, _, log := caddyRuns(t, "screen-pop", "check", "--config", filepath.Join(t.TempDir(), "none"), ringing)
 		if status != exitNotAsked || !strings.Contains(log, "no such file") {
+			t.Errorf("status = %d\n%s", status, log)
+		}
+	})
+	t.Run("no Caddyfile", func(t *testing.T) {
+		t.Chdir(t.TempDir())
+		status, _, log := caddyRuns(t, "screen-pop", "check", ringing)
+		if status != exitNotAsked || !strings.Contains(log, "there is no Caddyfile in this directory; name the configuration with --config") {
 			t.Errorf("status = %d\n%s", status, log)
 		}
 	})
