@@ -227,6 +227,9 @@ func optional(written string, place template.Place, dialect template.Dialect, sc
 	return template.CompileIn(written, place, dialect, scope)
 }
 
+// placeholderInName finds what looks like a placeholder where none is filled in.
+var placeholderInName = regexp.MustCompile(`\{[A-Za-z_][^{}]*\}`)
+
 func (c *compiler) params(option string, list []Param, place template.Place, dialect template.Dialect, scope *template.Scope[values]) ([]param, error) {
 	var compiled []param
 	for _, p := range list {
@@ -235,6 +238,9 @@ func (c *compiler) params(option string, list []Param, place template.Place, dia
 		}
 		if place == template.Header && !httpguts.ValidHeaderFieldName(p.Name) {
 			return nil, mistake.In(option+" "+p.Name, fmt.Errorf("%q is not the name of a header field", p.Name))
+		}
+		if placeholder := placeholderInName.FindString(p.Name); placeholder != "" {
+			return nil, mistake.In(option, fmt.Errorf("the name %s holds the placeholder %s, and would be sent as it stands here; only values take placeholders", p.Name, placeholder))
 		}
 		value, err := template.CompileIn(p.Value, place, dialect, scope)
 		if err != nil {
