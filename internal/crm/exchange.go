@@ -381,7 +381,7 @@ func (c condition) meansNothing(x *exchange) bool {
 func matches(found gjson.Result, path string, bareIDs bool) ([]string, error) {
 	switch {
 	case !found.Exists():
-		return nil, failf("the answer has nothing at %q (records); if that means \"not found\", write it as miss", path)
+		return nil, failf("the answer has nothing at %q (records); if that means \"not found\", write it as miss; if it is an error, as fail (of a session, as expired)", path)
 	case found.Type == gjson.Null, found.Type == gjson.False:
 		return nil, nil
 	case found.IsArray(), isKeyed(found):

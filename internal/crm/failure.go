@@ -166,6 +166,7 @@ func (r *REST) describeNetwork(err error) string {
 		dial        *net.OpError
 		connect     *ConnectError
 		broken      *unanswered
+		plain       tls.RecordHeaderError
 	)
 	host := "the CRM"
 	if errors.As(err, &broken) {
@@ -176,6 +177,8 @@ func (r *REST) describeNetwork(err error) string {
 		return fmt.Sprintf("the host of %s can't be resolved (%s); check the url and the DNS", host, lookup.Err)
 	case errors.As(err, &certificate):
 		return fmt.Sprintf("the certificate of %s is not trusted (%v); trust its issuer: transport http { tls_trust_pool file <root.pem> }", host, certificate.Err)
+	case errors.As(err, &plain), errors.Is(err, http.ErrSchemeMismatch):
+		return fmt.Sprintf("what answers at %s does not speak TLS; write http:// in the url if the CRM has no https, or the port of its https", host)
 	case errors.As(err, &connect):
 		return fmt.Sprintf("can't connect to %s (%s); is the url right and the CRM running?", host, connect.Reason)
 	case errors.As(err, &dial) && dial.Op == "dial":

@@ -335,7 +335,30 @@ func TestAPlainServerBehindHTTPS(t *testing.T) {
 	crm := serve(t, answering(200, callers))
 	d, options := withSecret(strings.Replace(crm.URL, "http://", "https://", 1))
 	text := failure(t, compiled(t, d, options).Search(t.Context(), question(t, callersNumber)))
-	hears(t, text, "the exchange with https://", "broke off")
+	hears(t, text, "what answers at https://127.0.0.1:", " does not speak TLS", "write http:// in the url")
+	noAddress(t, text)
+}
+
+func TestSomethingElseBehindHTTPS(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(connection, "SSH-2.0-OpenSSH_9.2\r\n")
+			_, _ = io.Copy(io.Discard, connection) // until the client has read it
+			_ = connection.Close()
+		}
+	}()
+	d, options := withSecret("https://" + listener.Addr().String())
+	text := failure(t, compiled(t, d, options).Search(t.Context(), question(t, callersNumber)))
+	hears(t, text, "what answers at https://127.0.0.1:", " does not speak TLS", "or the port of its https")
 	noAddress(t, text)
 }
 

@@ -76,7 +76,7 @@ func TestAnXMLAnswerWithNobodyInIt(t *testing.T) {
 		miss *Condition
 		want string
 	}{
-		"is a failure":      {nil, `nothing at "list.c" (records); if that means "not found", write it as miss`},
+		"is a failure":      {nil, `nothing at "list.c" (records); if that means "not found", write it as miss; if it is an error, as fail (of a session, as expired)`},
 		"unless it is said": {&Condition{Expression: `body.list == ""`}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
