@@ -180,7 +180,7 @@ func (k *Keeper) mayReplace(now time.Time) error {
 	}
 	wait := time.Duration((1 - tokens) * float64(refusedInterval))
 	err := fmt.Errorf("the CRM gives tokens and then refuses them: what may the user or application of this token do, "+
-		"and is it sent as the CRM wants it? The next one is asked for in %s", wait.Round(time.Second))
+		"is it sent as the CRM wants it, and does it last for %s? If not, write lifetime. The next one is asked for in %s", refusedInterval, wait.Round(time.Second))
 	k.report(troubleRefused, err, now)
 	return err
 }

@@ -219,7 +219,7 @@ func TestTokensThatAreRefusedAgainAndAgainAreNotFetchedForEachCall(t *testing.T)
 		for range 600 { // a call a second, for 10 minutes
 			if token, err := k.Token(t.Context()); err == nil {
 				k.Refused(token)
-			} else if !strings.Contains(err.Error(), "gives tokens and then refuses them") {
+			} else if !strings.Contains(err.Error(), "gives tokens and then refuses them") || !strings.Contains(err.Error(), "does it last for 2m0s? If not, write lifetime") {
 				t.Error(err)
 			}
 			time.Sleep(time.Second)
