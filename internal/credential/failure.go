@@ -22,8 +22,8 @@ type Rejected struct {
 	// secrets. It may be "".
 	Description string
 
-	// advice says what to mend; "" is the general one.
-	advice string
+	// Advice says what to mend. Default: that the credentials are not accepted.
+	Advice string
 }
 
 func (r *Rejected) Error() string {
@@ -32,10 +32,10 @@ func (r *Rejected) Error() string {
 		text += fmt.Sprintf("%d %s", r.Status, http.StatusText(r.Status))
 	}
 	text += behind(": ", r.Code) + behind(": ", r.Description)
-	if r.advice == "" {
+	if r.Advice == "" {
 		return text + "; it does not accept the credentials"
 	}
-	return text + "; " + r.advice
+	return text + "; " + r.Advice
 }
 
 // Later is a failure that says when to try again, as of a CRM that limits how

@@ -33,7 +33,7 @@ func (x *exchange) verdict() error {
 		return fmt.Errorf("the token endpoint says: %d %s: %s%s; it may be over in a moment",
 			x.status, http.StatusText(x.status), code, behind(": ", x.description(code)))
 	case x.rejects(code):
-		return &Rejected{Status: x.status, Code: code, Description: x.description(code), advice: advice(x.oauth2.Grant, code)}
+		return &Rejected{Status: x.status, Code: code, Description: x.description(code), Advice: advice(x.oauth2.Grant, code)}
 	case !success:
 		return x.badStatus(code)
 	case x.unreadable != nil:

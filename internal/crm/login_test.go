@@ -269,7 +269,7 @@ func TestALoginThatIsRefused(t *testing.T) {
 		"with 400":                  {answering(400, ``), nil, "400 Bad Request; it does not accept the credentials"},
 		"in a 200":                  {answering(200, `{"session":{"id":"x"},"error":"no such user"}`), &Condition{Expression: "has(body.error)"}, "200 OK: no such user; it does not accept"},
 		"with a status of its own":  {answering(202, `{"session":{"id":"x"}}`), &Condition{Status: []int{202}}, "202 Accepted; it does not accept"},
-		"without a session":         {answering(200, `{"message":"locked"}`), nil, "the answer has nothing to take as session: locked"},
+		"without a session":         {answering(200, `{"message":"locked"}`), nil, "the answer has nothing to take as session: locked; it does not accept the credentials, or take names another place"},
 		"with a session of nothing": {answering(200, `{"session":{"id":""}}`), nil, "the answer has nothing to take as session"},
 		"with false":                {answering(200, `{"session":{"id":false}}`), nil, "the answer has nothing to take as session"},
 	} {

@@ -125,11 +125,13 @@ func (x *exchange) take(t Take) (json.RawMessage, error) {
 	return json.RawMessage(found.Raw), nil
 }
 
+const notTaken = "it does not accept the credentials, or take names another place than where it stands"
+
 // taken is a value that was found, or the error that it was not: a CRM that
 // gives no session has not accepted the credentials.
 func (x *exchange) taken(name, value string) (json.RawMessage, error) {
 	if value == "" {
-		return nil, &credential.Rejected{Status: x.status, Description: fmt.Sprintf("the answer has nothing to take as %s%s", name, behind(": ", x.reason()))}
+		return nil, &credential.Rejected{Status: x.status, Description: fmt.Sprintf("the answer has nothing to take as %s%s", name, behind(": ", x.reason())), Advice: notTaken}
 	}
 	return json.Marshal(value)
 }
