@@ -123,6 +123,9 @@ func (r callReport) request(q crm.Request) {
 		fmt.Fprintf(r.out, "  %s: %s\n", name, q.Err)
 		return
 	}
+	if strings.HasPrefix(q.Asked, crm.AskedFollow) {
+		return // brings no records
+	}
 	fmt.Fprintf(r.out, "  %s: %d returned, %d kept, %d dropped\n", name, q.Returned, q.Kept, q.Dropped)
 }
 

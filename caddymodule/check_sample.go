@@ -37,7 +37,7 @@ func (r sampleReport) write() int {
 		}
 		sampled := rest.engine.Sample(context.Background(), r.sample)
 		if len(sampled) == 0 {
-			fmt.Fprintf(r.out, "crm %s: no lookup says how to list some records (sample)\n", name)
+			fmt.Fprintf(r.out, "crm %s: no lookup says how to list some records; write a sample in one, for example: sample { GET /contacts }\n", name)
 		}
 		listed := 0
 		for _, one := range sampled {
@@ -62,7 +62,7 @@ type tally struct {
 // lookup reports one lookup's records.
 func (r sampleReport) lookup(name string, rest *REST, sampled crm.Sampled) int {
 	if sampled.Err != nil {
-		fmt.Fprintf(r.out, "crm %s: %v\n", name, sampled.Err)
+		fmt.Fprintf(r.out, "crm %s: %s: no records could be listed (sample): %v\n", name, sampled.Kind, sampled.Err)
 		return exitNotAsked
 	}
 	if len(sampled.Records) == 0 {
@@ -125,11 +125,16 @@ func (r sampleReport) table(title string, records int, tallies map[string]*tally
 	if others > 0 {
 		fmt.Fprintf(columns, "  no number\t%d\t\t\n", others)
 	}
-	_ = columns.Flush() // to the same place as everything
+	_ = columns.Flush()       // to the same place as everything
+	told := map[string]bool{} // most often all have the same
 	for _, t := range list {
-		if t.problem != nil {
-			fmt.Fprintf(r.out, "  problem: %s\n", strings.ReplaceAll(t.problem.Error(), "\n", "; "))
-			status = exitNotAsked
+		if t.problem == nil {
+			continue
+		}
+		status = exitNotAsked
+		if text := strings.ReplaceAll(t.problem.Error(), "\n", "; "); !told[text] {
+			told[text] = true
+			fmt.Fprintf(r.out, "  problem: %s\n", text)
 		}
 	}
 	fmt.Fprintln(r.out)

@@ -184,6 +184,15 @@ func TestCheckShowsAWholeRequest(t *testing.T) {
 	holds(t, out, "z&q=%2B33427466347\n", "X-Fields: "+long+"\n")
 }
 
+func TestCheckCountsNoRecordsOfWhatIsFollowed(t *testing.T) {
+	crm := strings.Replace(asks(answers(t, 200, rosaAndStranger), "timeout 5s"), "phones ", "follow company /companies/{record.id}\n\t\tphones ", 1)
+	status, out, log := checked(t, crm, ringing)
+	if status != exitFound || strings.Contains(out, "follow") {
+		t.Errorf("status = %d\n%s\n%s", status, out, log)
+	}
+	holds(t, out, "/companies/7\n", "  contact: 3 returned, 1 kept, 2 dropped\n")
+}
+
 func TestCheckAsksEveryCRM(t *testing.T) {
 	knows, fails := answers(t, 200, rosaAndStranger), answers(t, 500, ``)
 	status, out, _ := checked(t, asks(knows, "name first")+"\n"+asks(fails, "name second"), ringing)
@@ -361,21 +370,21 @@ func TestCheckSampleThatCanNotBeTaken(t *testing.T) {
 			func(t *testing.T) string { return asks(answers(t, 200, `[]`), "") },
 			"crm rest: contact: 0 records; there are none, or the credentials may not read them",
 		},
-		"it can't be listed": {func(t *testing.T) string { return asks(answers(t, 403, ``), "") }, "crm rest: lookup contact: 403 Forbidden"},
+		"it can't be listed": {func(t *testing.T) string { return asks(answers(t, 403, ``), "") }, "crm rest: contact: no records could be listed (sample): crm rest: lookup contact: 403 Forbidden"},
 		"it can't be searched": {
 			func(t *testing.T) string {
 				return asks(listens(t, func(w http.ResponseWriter, r *http.Request) {
 					if r.URL.Path != "/all" {
 						w.WriteHeader(http.StatusInternalServerError)
 					}
-					_, _ = io.WriteString(w, rosaAndStranger)
+					_, _ = io.WriteString(w, `[{"id":"7","phone":"04 27 46 63 47"},{"id":"8","phone":"+33199000001"}]`)
 				}), "")
 			}, "problem: crm rest: lookup contact: 500 Internal Server Error",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, out, log := checked(t, test.crm(t), "--sample")
-			if status != exitNotAsked || !strings.Contains(out, test.says) {
+			if status != exitNotAsked || strings.Count(out, test.says) != 1 {
 				t.Errorf("status = %d\n%s\n%s", status, out, log)
 			}
 		})
@@ -395,7 +404,7 @@ func TestCheckSampleOfALookupWithoutRecords(t *testing.T) {
 func TestCheckSampleOfACRMThatSaysNotHow(t *testing.T) {
 	crm, _, _ := strings.Cut(asks("https://crm.example.com", ""), "\t\tsample")
 	status, out, log := checked(t, crm+"\t}\n}", "--sample")
-	if status != exitNotAsked || !strings.Contains(out, "crm rest: no lookup says how to list some records (sample)") {
+	if status != exitNotAsked || !strings.Contains(out, "crm rest: no lookup says how to list some records; write a sample in one") {
 		t.Errorf("status = %d\n%s\n%s", status, out, log)
 	}
 }

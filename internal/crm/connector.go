@@ -70,12 +70,17 @@ type Result struct {
 	Err error
 }
 
+// AskedFollow is how [Request.Asked] begins of a request that brings no records
+// but what belongs to one.
+const AskedFollow = "follow "
+
 // Request is the story of one HTTP exchange, for the trace. It holds neither
 // the number nor a credential.
 type Request struct {
 	// Lookup is the kind of record that was looked for.
 	Lookup string
-	// Asked says how: the spelling, "filter", "detail", or "" for a plain one.
+	// Asked says how: the spelling, "filter", "detail", [AskedFollow] with a
+	// name, or "" for a plain one.
 	Asked string
 	// Status is the HTTP status; 0 when there was no answer.
 	Status int

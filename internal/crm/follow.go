@@ -95,7 +95,7 @@ func (f *followed) once(r *REST, ctx context.Context, l *lookup, one *follow, v 
 }
 
 func (f *followed) ask(r *REST, ctx context.Context, l *lookup, one *follow, v values) string { //nolint:revive // as above
-	step := Request{Lookup: l.kind, Asked: "follow " + one.name}
+	step := Request{Lookup: l.kind, Asked: AskedFollow + one.name}
 	x, err := r.perform(ctx, one.ask, v)
 	step.Status, step.Took = x.status, x.took
 	body := ""
