@@ -241,7 +241,7 @@ const reasonHeader = "X-Status-Reason"
 var reasonPaths = []string{
 	"error.data.message", "error.message", "error_description", "error_message", "message", "error", "error.1.0", "error.0",
 	"errors.0.detail", "errors.0.title", "errors.0.message", "errors.detail", "errors.title", "errors.0", "detail", "title",
-	"0.message", "exception", "exc_type", "1",
+	"error.description", "errorMessage", "err", "msg", "reason", "0.message", "exception", "exc_type", "1",
 	"Envelope.Body.Fault.faultstring", `Envelope.Body.Fault.faultstring.\#text`, // SOAP 1.1
 	"Envelope.Body.Fault.Reason.Text", `Envelope.Body.Fault.Reason.Text.\#text`, // and 1.2
 }
