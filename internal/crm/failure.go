@@ -3,6 +3,7 @@ package crm
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -176,7 +177,7 @@ func (r *REST) describeNetwork(err error) string {
 	case errors.As(err, &lookup):
 		return fmt.Sprintf("the host of %s can't be resolved (%s); check the url and the DNS", host, lookup.Err)
 	case errors.As(err, &certificate):
-		return fmt.Sprintf("the certificate of %s is not trusted (%v); trust its issuer: transport http { tls_trust_pool file <root.pem> }", host, certificate.Err)
+		return fmt.Sprintf("the certificate of %s is not trusted (%v); %s", host, certificate.Err, certificateAdvice(certificate.Err))
 	case errors.As(err, &plain), errors.Is(err, http.ErrSchemeMismatch):
 		return fmt.Sprintf("what answers at %s does not speak TLS; write http:// in the url if the CRM has no https, or the port of its https", host)
 	case errors.As(err, &connect):
@@ -188,6 +189,22 @@ func (r *REST) describeNetwork(err error) string {
 	default:
 		return fmt.Sprintf("the exchange with %s broke off (%s)", host, r.hide(err.Error()))
 	}
+}
+
+// certificateAdvice says what to mend when a certificate is not trusted. Another
+// issuer would not help one that is for another name, or too old.
+func certificateAdvice(err error) string {
+	var (
+		name    x509.HostnameError
+		invalid x509.CertificateInvalidError
+	)
+	switch {
+	case errors.As(err, &name):
+		return "write a name that it has in the url, or as transport http { tls_server_name <name> }"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "renew it, unless this machine's clock is wrong"
+	}
+	return "trust its issuer: transport http { tls_trust_pool file <root.pem> }"
 }
 
 func hostOf(address string) string {

@@ -331,6 +331,11 @@ func TestACertificateThatIsNotTrusted(t *testing.T) {
 	}
 
 	options.Transport = crm.Client().Transport // trusts it
+	other := d
+	other.URL = strings.Replace(crm.URL, "127.0.0.1", "localhost", 1)
+	text = failure(t, compiled(t, other, options).Search(t.Context(), question(t, callersNumber)))
+	hears(t, text, "is not trusted", "not localhost", "write a name that it has in the url", "tls_server_name")
+	noAddress(t, text)
 	found(t, compiled(t, d, options).Search(t.Context(), question(t, callersNumber)))
 }
 
