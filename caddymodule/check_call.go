@@ -127,6 +127,9 @@ func (r callReport) request(q crm.Request) {
 		return // brings no records
 	}
 	fmt.Fprintf(r.out, "  %s: %d returned, %d kept, %d dropped\n", name, q.Returned, q.Kept, q.Dropped)
+	if q.Doubt != nil {
+		fmt.Fprintf(r.out, "  problem %s\n", q.Doubt)
+	}
 }
 
 // ownPage is the address of a page of ours; the rest of it says nothing.

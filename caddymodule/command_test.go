@@ -141,6 +141,10 @@ func TestCheckTellsEveryStepAndEndsWithWhatCameOfIt(t *testing.T) {
 			exitNotFound, func(t *testing.T) string { return answers(t, 200, `[{"id":"8","phone":"0199000001"}]`) },
 			[]string{"1 returned, 0 kept, 1 dropped", "dropped contact, 8: none of its numbers", "outcome   none"},
 		},
+		"nobody with a number": {
+			exitNotFound, func(t *testing.T) string { return answers(t, 200, `{"items":[{"id":"7","phone":"0427466347"}]}`) },
+			[]string{"1 returned, 0 kept, 1 dropped", "  problem crm rest: lookup contact: the CRM returned something, but no number is where phones says", "are records and phones right", "outcome   none"},
+		},
 		"a failure": {
 			exitNotAsked, func(t *testing.T) string { return answers(t, 500, `{"message":"no such table"}`) },
 			[]string{"    500 after ", `{"message":"no such table"}`, "  problem crm rest: lookup contact: 500 Internal Server Error: no such table", "outcome   unreachable"},

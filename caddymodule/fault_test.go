@@ -153,6 +153,32 @@ func TestABrowserThatGoesAwayEndsTheLookupAndIsNoFault(t *testing.T) {
 	}
 }
 
+// Where phones names the wrong field, nobody is ever found: that must not look
+// like a CRM that knows nobody.
+func TestRecordsOfWhichNoneHasANumberAreWarnedOf(t *testing.T) {
+	for name, test := range map[string]struct{ answer, level, says string }{
+		"none has one":     {`{"items":[{"id":7,"tel":"0427466347"}]}`, "warn", "crm faulty: lookup contact: the CRM returned something, but no number is where phones says that they are"},
+		"one has one":      {`{"items":[{"id":7,"phone":"0199000009"},{"id":8}]}`, "info", ""},
+		"nothing returned": {`{"items":[]}`, "info", ""},
+		"somebody found":   {`{"items":[{"id":7,"phone":"0427466347"},{"id":8}]}`, "info", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			crm := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = w.Write([]byte(test.answer))
+			}))
+			t.Cleanup(crm.Close)
+			g := serve(t, strings.Replace(faulty(crm.URL, ""), "deadline 300ms", "deadline 5s", 1))
+			g.ring("0427466347")
+			line := g.lastCall()
+			said, _ := line["error"].(string)
+			if line["level"] != test.level || line["outcome"] == "unreachable" || (said != "") != (test.says != "") || strings.Count(said, "no number is where") > 1 || !strings.Contains(said, test.says) {
+				t.Errorf("logged %v", line)
+			}
+		})
+	}
+}
+
 func TestManyAgentsAtOnceGetTheirAnswers(t *testing.T) {
 	g := serve(t, newPhonebook(t).site(""))
 	var ringing sync.WaitGroup

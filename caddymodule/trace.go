@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 	"time"
@@ -49,7 +50,7 @@ func (h *Handler) log(t trace) {
 		message = "call answered to nobody: the agent's browser went away"
 	case t.situation.Outcome == pop.Unreachable:
 		level, message = zapcore.ErrorLevel, "call answered although the caller could not be looked up"
-	case t.finding.Err != nil || t.unanswered != nil:
+	case t.finding.Err != nil || t.unanswered != nil || t.doubt() != nil:
 		level, message = zapcore.WarnLevel, "call answered with a problem"
 	}
 	if entry := h.logger.Check(level, message); entry != nil {
@@ -83,13 +84,32 @@ func (t trace) fields() []zap.Field {
 	if len(t.finding.Reports) > 0 {
 		fields = append(fields, zap.Array("crms", reports(t.finding.Reports)))
 	}
-	if t.finding.Err != nil {
-		fields = append(fields, zap.String("error", oneLine(t.finding.Err)))
+	if err := errors.Join(t.finding.Err, t.doubt()); err != nil {
+		fields = append(fields, zap.String("error", oneLine(err)))
 	}
 	if t.unanswered != nil {
 		fields = append(fields, zap.String("not_opened", t.unanswered.Error()))
 	}
 	return fields
+}
+
+// doubt is why "not found" may not mean that. Where somebody was found it does
+// not matter.
+func (t trace) doubt() error {
+	if len(t.situation.Records) > 0 {
+		return nil
+	}
+	var doubts []error
+	told := map[string]bool{} // each spelling has the same
+	for _, report := range t.finding.Reports {
+		for _, request := range report.Result.Requests {
+			if request.Doubt != nil && !told[request.Doubt.Error()] {
+				told[request.Doubt.Error()] = true
+				doubts = append(doubts, request.Doubt)
+			}
+		}
+	}
+	return errors.Join(doubts...)
 }
 
 func (t trace) maskedCaller() string {

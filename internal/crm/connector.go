@@ -91,4 +91,7 @@ type Request struct {
 	Returned, Kept, Dropped int
 	// Err is why the exchange failed.
 	Err error
+	// Doubt is why the exchange, which did not fail, may not mean what it seems
+	// to mean.
+	Doubt error
 }

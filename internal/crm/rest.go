@@ -283,6 +283,7 @@ func (r *REST) ask(ctx context.Context, l *lookup, s *search, a attempt, result 
 	// The CRM's order stays: a record that its detail confirms keeps its place.
 	records := make([]kept, len(x.records))
 	var doubtful []doubt
+	numberless := 0
 	for i, raw := range x.records {
 		v := a.values
 		v.record = raw
@@ -296,6 +297,9 @@ func (r *REST) ask(ctx context.Context, l *lookup, s *search, a attempt, result 
 				doubtful = append(doubtful, doubt{v, &records[i]})
 			default:
 				step.Dropped++
+				if len(record.Phones) == 0 {
+					numberless++
+				}
 				r.witness.Load().drop(record)
 			}
 		})
@@ -307,10 +311,17 @@ func (r *REST) ask(ctx context.Context, l *lookup, s *search, a attempt, result 
 	if x.truncated {
 		result.Err = r.explain(l.kind, failf("the answer has more than %d records, and only those were looked at; make the search stricter", maxRecords))
 	}
+	if numberless > 0 && numberless == step.Returned {
+		step.Doubt = r.explain(l.kind, errNumberless)
+	}
 	result.Requests = append(result.Requests, step)
 	r.settle(ctx, l, doubtful, result)
 	return slices.DeleteFunc(records, func(k kept) bool { return k.record == nil })
 }
+
+// errNumberless is no failure: a search over all texts finds people without a
+// number too. With a place written wrongly, though, everybody is unknown.
+var errNumberless = failf("the CRM returned something, but no number is where phones says that they are; are records and phones right, and may the credentials read those fields?")
 
 // record maps what the CRM returned. What can't be mapped stays blank.
 func (r *REST) record(l *lookup, v values) Record {
