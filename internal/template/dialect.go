@@ -104,8 +104,11 @@ var (
 // admitWord is the rule outside of quotes: nothing that could be more than one
 // word.
 func admitWord(value string) error {
-	if !harmless(value, "._@") {
+	switch {
+	case !harmless(value, "._@"):
 		return errWord
+	case isOperator(strings.ToUpper(value)):
+		return errOperator
 	}
 	return nil
 }

@@ -191,6 +191,8 @@ func TestDataIsNoOperatorOfASearch(t *testing.T) {
 		{"sosl", `FIND {"{data.x}"}`, nil, []string{"a OR b"}},
 		{"lucene", `a:{data.x}`, []string{"OR", "AND", "NOT", "TO", ">5", "<5", "a>b"}, []string{"or", "Orlando", "a OR b"}},
 		{"lucene", `a:"{data.x}"`, nil, []string{"OR", ">5"}},
+		{"", `ref:{data.x} tel:1`, []string{"OR", "or", "not"}, []string{"Orlando", "x1"}},
+		{"sql", `a = {data.x}`, []string{"OR", "and"}, []string{"Orlando", "4711"}},
 	} {
 		compiled := compileIn(t, test.text, Expression, test.dialect)
 		for _, value := range test.refused {
