@@ -52,6 +52,9 @@ func TestDoneClosesEveryPage(t *testing.T) {
 			t.Cleanup(func() { setMood(t, "normal") })
 			s.expectRefusals(name)
 			s.show(name)
+			if name == "Could not ask" { // at first it is the waiting page, which goes there
+				s.pane().waitForText("h1", "The caller could not be looked up")
+			}
 			s.pane().click("[data-done]")
 			s.waitUntil("the pane is closed", `document.querySelector('#pane').hidden`)
 			s.waitForText("#agent-state", "Ready")
