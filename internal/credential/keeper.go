@@ -58,11 +58,20 @@ type Options struct {
 // Keeper holds one token for all callers and fetches a new one when it is
 // needed: once for all of them, ahead of expiry where it can.
 type Keeper struct {
+	*State
+
 	fetch   func(context.Context) (Token, error)
 	options Options
 	life    context.Context
 	end     context.CancelCauseFunc
 	flights sync.WaitGroup
+}
+
+// State is what a Keeper knows: its token, and what has gone wrong. It outlives
+// the Keeper, for the one of the next configuration; while both are in use, they
+// share it.
+type State struct {
+	rotation rotation
 
 	mutex   sync.Mutex
 	token   Token // usable if its serial is not 0
@@ -74,6 +83,14 @@ type Keeper struct {
 	refused     bool
 	replacement *rate.Limiter
 	reported    map[trouble]time.Time
+}
+
+// NewState returns a State without a token.
+func NewState() *State {
+	return &State{
+		replacement: rate.NewLimiter(rate.Every(refusedInterval), refusedBurst),
+		reported:    map[trouble]time.Time{},
+	}
 }
 
 // flight is one fetch.
@@ -111,28 +128,33 @@ func New(fetch func(context.Context) (Token, error), options Options) *Keeper {
 		options.Failed = func(error) {}
 	}
 	life, end := context.WithCancelCause(context.Background())
-	return &Keeper{
-		fetch: fetch, options: options, life: life, end: end,
-		replacement: rate.NewLimiter(rate.Every(refusedInterval), refusedBurst),
-		reported:    map[trouble]time.Time{},
-	}
+	return &Keeper{State: NewState(), fetch: fetch, options: options, life: life, end: end}
 }
+
+// Resume goes on with what another Keeper of the same credentials knows. It is
+// for a Keeper that was not used yet.
+func (k *Keeper) Resume(state *State) { k.State = state }
 
 // Token returns a token that has not expired, and waits for one if need be. It
 // returns at once with what went wrong when it is too early to try again. A
 // caller whose context ends gets its cause, and the fetch goes on for the next.
 func (k *Keeper) Token(ctx context.Context) (Token, error) {
-	token, running, err := k.take()
-	if running == nil {
-		return token, err
-	}
-	select {
-	case <-running.done:
-		return running.token, running.err
-	case <-ctx.Done():
-		return Token{}, context.Cause(ctx)
-	case <-k.life.Done():
-		return Token{}, ErrClosed
+	for {
+		token, running, err := k.take()
+		if running == nil {
+			return token, err
+		}
+		select {
+		case <-running.done:
+			if errors.Is(running.err, ErrClosed) && k.life.Err() == nil {
+				continue // it was that of a Keeper that has ended
+			}
+			return running.token, running.err
+		case <-ctx.Done():
+			return Token{}, context.Cause(ctx)
+		case <-k.life.Done():
+			return Token{}, ErrClosed
+		}
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -107,12 +106,8 @@ type OAuth2 struct {
 	// reported as Unsaved.
 	Store Store
 
-	refreshing sync.Mutex
-	// held is the refresh token to go on with when the store can't be read: one
-	// that could not be saved, or one that did not change when it was used.
-	held string
-	// unsaved is set while the held one is newer than the stored one.
-	unsaved bool
+	own     rotation
+	resumed *State
 }
 
 // grantType is the grant's name in a request.

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net/url"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -24,13 +25,35 @@ const storeTime = 5 * time.Second
 // refresh token that is good.
 const exchangeTime = 5 * time.Second
 
+// rotation is which refresh token is the next one.
+type rotation struct {
+	mutex sync.Mutex // held while one is used
+	// held is the refresh token to go on with when the store can't be read: one
+	// that could not be saved, or one that did not change when it was used.
+	held string
+	// unsaved is set while the held one is newer than the stored one.
+	unsaved bool
+}
+
+// Resume goes on with what another OAuth2 of the same credentials knows. It is
+// for one that was not used yet.
+func (o *OAuth2) Resume(state *State) { o.resumed = state }
+
+func (o *OAuth2) rotation() *rotation {
+	if o.resumed != nil {
+		return &o.resumed.rotation
+	}
+	return &o.own
+}
+
 // refresh exchanges a refresh token for a token. It may be good for one use
 // only: nobody else may use it at the same time, a new one must be saved before
 // anything else, and an exchange that has begun is not broken off because the
 // configuration ends.
 func (o *OAuth2) refresh(ctx context.Context) (Token, error) {
-	o.refreshing.Lock()
-	defer o.refreshing.Unlock()
+	r := o.rotation()
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
 	if o.Store == nil {
 		return o.refreshWith(ctx, "")
 	}
@@ -44,7 +67,7 @@ func (o *OAuth2) refresh(ctx context.Context) (Token, error) {
 		defer o.unlock(ctx, key)
 		stored, err = o.load(ctx, key)
 	}
-	if err != nil && o.held == "" {
+	if err != nil && r.held == "" {
 		return Token{}, fmt.Errorf("no token: the storage can't be read (%w); a newer refresh token than the configured one may be in it", err)
 	}
 	if err := ctx.Err(); err != nil {
@@ -59,8 +82,8 @@ func (o *OAuth2) refreshWith(ctx context.Context, stored string) (Token, error) 
 	ctx, cancel := persevering(ctx)
 	defer cancel()
 	var candidates []string
-	if o.unsaved || stored == "" {
-		candidates = append(candidates, o.held)
+	if r := o.rotation(); r.unsaved || stored == "" {
+		candidates = append(candidates, r.held)
 	}
 	candidates = append(candidates, stored, o.RefreshToken)
 	var (
@@ -98,7 +121,7 @@ func persevering(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // rotated sees to it that the refresh token to use next is known next time.
 func (o *OAuth2) rotated(ctx context.Context, token Token, used, stored string) error {
-	next := used
+	r, next := o.rotation(), used
 	if given := gjson.Get(token.Answer, "refresh_token"); given.Type == gjson.String && given.Str != "" {
 		next = given.Str
 	}
@@ -108,17 +131,17 @@ func (o *OAuth2) rotated(ctx context.Context, token Token, used, stored string) 
 	}
 	if next == known {
 		// It is only safe to go on with it if it can be used again.
-		o.held, o.unsaved = "", false
+		r.held, r.unsaved = "", false
 		if next == used {
-			o.held = next
+			r.held = next
 		}
 		return nil
 	}
 	if err := o.save(ctx, next); err != nil {
-		o.held, o.unsaved = next, true
+		r.held, r.unsaved = next, true
 		return &Unsaved{Err: err}
 	}
-	o.held, o.unsaved = "", false
+	r.held, r.unsaved = "", false
 	return nil
 }
 
