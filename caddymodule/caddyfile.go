@@ -36,6 +36,13 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //		deadline  <duration>
 //		lookup_by <template...>
 //
+//		cache off | {
+//			ttl       <duration>
+//			not_found <duration> | off
+//			stale     <duration> | off
+//			size      <entries>
+//		}
+//
 //		crm <connector> [<url>] { ... }
 //
 //		on <outcome> [<action> [<url>]] {
@@ -100,7 +107,7 @@ func (p *handlerParser) check() error {
 		}
 		connectors = append(connectors, rest)
 	}
-	profiles, err := profilesOf(connectors)
+	profiles, err := checked.profilesOf(connectors)
 	if err != nil {
 		return err
 	}
@@ -121,7 +128,7 @@ func (p *handlerParser) parse(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-var handlerOptions = []string{"origins", "endpoint", "region", "internal", "deadline", "lookup_by", "crm", "on", "when", "pane"}
+var handlerOptions = []string{"origins", "endpoint", "region", "internal", "deadline", "lookup_by", "cache", "crm", "on", "when", "pane"}
 
 func (p *handlerParser) option(d *caddyfile.Dispenser) error {
 	h := p.handler
@@ -138,6 +145,8 @@ func (p *handlerParser) option(d *caddyfile.Dispenser) error {
 		return p.when(d)
 	case "pane":
 		return p.pane(d)
+	case "cache":
+		return p.cache(d)
 	}
 	p.positions.mark(d, restOfLine(d), option)
 	switch option {

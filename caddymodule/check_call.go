@@ -34,6 +34,7 @@ func (r callReport) write() int {
 		fmt.Fprintln(r.out, err)
 		return exitNotAsked
 	}
+	r.handler.askOnce()
 	witnesses := map[string]*crm.Witness{}
 	for _, connector := range r.handler.engine.Connectors() {
 		witness := &crm.Witness{}

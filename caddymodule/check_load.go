@@ -7,6 +7,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	"github.com/screenpop/caddy-screenpop/internal/lookup"
 )
 
 // loadHandlers provisions the screen_pop handlers of a configuration, without
@@ -49,13 +51,22 @@ func loadHandlers(file, adapter string) (handlers []*Handler, done func(), err e
 	return handlers, done, nil
 }
 
-// close ends what the connectors do in the background.
+// close ends what the handler and its connectors do in the background.
 func (h *Handler) close() {
+	_ = h.Cleanup() // what it gives back was taken
 	for _, connector := range h.engine.Connectors() {
 		if rest, ok := connector.(*REST); ok {
-			_ = rest.Cleanup() // never fails
+			_ = rest.Cleanup()
 		}
 	}
+}
+
+// askOnce lets the next call ask the CRMs whatever is remembered, and leave
+// nothing behind that goes on.
+func (h *Handler) askOnce() {
+	connectors := h.engine.Connectors()
+	h.engine.Retire()
+	h.engine = lookup.Once(h.deadline, connectors...)
 }
 
 // findHandlers takes the screen_pop handlers out of a configuration.

@@ -12,7 +12,8 @@ type Connector = crm.Connector
 type (
 	// Profile says which CRM a connector asks.
 	Profile = crm.Profile
-	// Query is what is asked: a call and its number.
+	// Query is what is asked: a call and its number. A connector can tell its
+	// Interim what it has found while it goes on.
 	Query = crm.Query
 	// Result is what the CRM said.
 	Result = crm.Result

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/screenpop/caddy-screenpop/internal/crm"
+	"github.com/screenpop/caddy-screenpop/internal/lookup"
 	"github.com/screenpop/caddy-screenpop/internal/phone"
 	"github.com/screenpop/caddy-screenpop/internal/pop"
 	"github.com/screenpop/caddy-screenpop/internal/xucmgt"
@@ -15,9 +16,9 @@ import (
 // Rules -> Answer. It returns the answer with the story of how it came about.
 func (h *Handler) decide(ctx context.Context, call xucmgt.Call, arrived time.Time, agent visitor) trace {
 	t := trace{call: call, arrived: arrived, rule: h.rules.For(call), caller: h.identify(call)}
-	ctx, cancel := context.WithDeadlineCause(ctx, arrived.Add(h.deadline-h.reserve()/2), &crm.DeadlineError{Deadline: h.deadline})
+	paged, cancel := context.WithDeadlineCause(ctx, arrived.Add(h.deadline-h.reserve()), &crm.DeadlineError{Deadline: h.deadline})
 	defer cancel()
-	agent.ctx, agent.rule = ctx, t.rule.Name
+	agent.ctx, agent.rule = paged, t.rule.Name
 	t.situation = pop.Situation{Call: call, Number: t.caller.number, Outcome: t.caller.outcome(), Pages: agent}
 	if t.caller.isKnowable() {
 		h.find(ctx, &t)
@@ -74,24 +75,17 @@ func (h *Handler) read(text string) caller {
 	return caller{text: text, number: number, notANumber: err}
 }
 
-// find asks the CRMs. They get a little less time than there is: what is left
-// is for reading what they have found by then, and for writing the answer.
+// find asks the CRMs.
 func (h *Handler) find(ctx context.Context, t *trace) {
-	reserve := h.reserve()
-	until := t.arrived.Add(h.deadline - reserve)
-	ctx, cancel := context.WithDeadlineCause(ctx, until, &crm.DeadlineError{Deadline: h.deadline})
-	defer cancel()
-	patience := time.NewTimer(time.Until(until.Add(reserve / 2)))
-	defer patience.Stop()
-
-	t.finding = h.engine.Find(ctx, patience.C, h.query(t.situation), t.rule.Ask...)
+	t.finding = h.engine.Find(ctx, h.query(t.situation), lookup.Terms{Arrived: t.arrived, Deadline: h.deadline, Ask: t.rule.Ask})
 	t.situation.Records = t.finding.Records
 	t.situation.Outcome = pop.OutcomeOf(len(t.finding.Records), t.finding.Err)
 	h.describe(&t.situation, t.finding.CRM)
 }
 
-// reserve is what of the deadline is left for making the answer.
-func (h *Handler) reserve() time.Duration { return min(h.deadline/4, 50*time.Millisecond) }
+// reserve is what of the deadline is left for writing the answer when its page
+// was waited for.
+func (h *Handler) reserve() time.Duration { return min(h.deadline/16, 10*time.Millisecond) }
 
 // describe fills in what {crm.*} stands for.
 func (h *Handler) describe(situation *pop.Situation, connector crm.Connector) {

@@ -103,6 +103,7 @@ func (d *recordedDolibarr) site(key, options string) string {
 	origins ` + agentOrigin + `
 	region FR
 	deadline 5s
+	cache off
 	crm dolibarr ` + d.URL + ` {
 		api_key ` + key + `
 		` + options + `

@@ -122,6 +122,7 @@ func (e *espocrm) site(key, options string) string {
 	origins ` + agentOrigin + `
 	region FR
 	deadline 5s
+	cache off
 	crm espocrm ` + e.URL + ` {
 		api_key ` + key + `
 	}

@@ -35,6 +35,8 @@ func (*guest) Profile() Profile {
 	return Profile{Name: "guest", URL: "https://guest.example.com", Fields: []string{"vip"}}
 }
 
+func (*guest) Key(query Query) string { return query.Number.E164() }
+
 func (*guest) Links(Query) Links { return Links{Search: "https://guest.example.com/search"} }
 
 // forever is never closed: a connector that ignores its context hangs on it.
@@ -77,7 +79,7 @@ func TestAGuestConnectorIsAskedLikeAnyOther(t *testing.T) {
 }
 
 func TestAGuestThatMisbehavesIsUnreachable(t *testing.T) {
-	for does, want := range map[string]string{"hang": "no answer in time", "panic": "panicked", "fail": "out of order"} {
+	for does, want := range map[string]string{"hang": "no answer within the deadline", "panic": "panicked", "fail": "out of order"} {
 		t.Run(does, func(t *testing.T) {
 			g := serve(t, guestSite(does))
 			g.unasked(t, want)

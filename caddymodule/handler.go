@@ -76,6 +76,10 @@ type Handler struct {
 	// is a number. Default: `{call.caller}`.
 	LookupBy []string `json:"lookup_by,omitempty"`
 
+	// For how long what CRMs said is remembered. Default: with the defaults of
+	// each of its options.
+	Cache *Cache `json:"cache,omitempty"`
+
 	// The CRMs to ask, in order of preference. Required.
 	CRMsRaw []json.RawMessage `json:"crms,omitempty" caddy:"namespace=screen_pop.connectors inline_key=connector"`
 
@@ -97,6 +101,7 @@ type Handler struct {
 	lookupBy []*template.Template[xucmgt.Call]
 	rules    *pop.Rules
 	engine   *lookup.Engine
+	memories []string // keys of what was taken from the pool of memories
 	logger   *zap.Logger
 	pages    *ownPages
 	// pageNames are the pages that may be used.
@@ -118,16 +123,29 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return located(err, h.Sources, 0)
 	}
 	h.openPages(ctx)
+	written := h.CRMsRaw
 	connectors, err := h.loadConnectors(ctx)
 	if err != nil {
 		return err
 	}
-	h.engine = lookup.New(connectors...)
-	profiles, err := profilesOf(connectors)
+	profiles, err := h.profilesOf(connectors)
 	if err != nil {
 		return located(err, h.Sources, 0)
 	}
-	return located(h.prepareRules(profiles, loadedSettings()), h.Sources, 0)
+	if err := h.prepareRules(profiles, loadedSettings()); err != nil {
+		return located(err, h.Sources, 0)
+	}
+	return h.prepareEngine(connectors, written)
+}
+
+// Cleanup ends what is asked in the background, and gives what is remembered
+// back to the next configuration. It is called after a failed Provision too.
+func (h *Handler) Cleanup() error {
+	h.pages.close()
+	if h.engine != nil {
+		h.engine.Retire()
+	}
+	return h.forget()
 }
 
 func (h *Handler) loadConnectors(ctx caddy.Context) ([]crm.Connector, error) {
@@ -151,10 +169,13 @@ func (h *Handler) loadConnectors(ctx caddy.Context) ([]crm.Connector, error) {
 
 var errNoCRM = mistake.In("crm", errors.New("missing; write which CRM to ask, for example: crm espocrm https://crm.example.com"))
 
-func profilesOf(connectors []crm.Connector) ([]crm.Profile, error) {
+func (h *Handler) profilesOf(connectors []crm.Connector) ([]crm.Profile, error) {
 	var profiles []crm.Profile
 	for _, connector := range connectors {
 		profile := connector.Profile()
+		if profile.Window >= h.deadline {
+			return nil, mistake.In("crm "+profile.Name, mistake.In("window", fmt.Errorf("%s is not shorter than the deadline of %s", profile.Window, h.deadline)))
+		}
 		for _, other := range profiles {
 			if other.Name == profile.Name {
 				return nil, mistake.In("crm "+profile.Name, errors.New("there are two crms of this name; give one of them another with the option name"))
@@ -185,7 +206,10 @@ func (h *Handler) prepare(known template.Settings) (err error) {
 	if h.lookupBy, err = compileLookupBy(h.LookupBy, known); err != nil {
 		return mistake.In("lookup_by", err)
 	}
-	return mistake.In("pane", h.preparePane(known))
+	if err := mistake.In("pane", h.preparePane(known)); err != nil {
+		return err
+	}
+	return mistake.In("cache", h.Cache.check(known))
 }
 
 // prepareRules compiles the rules, whose placeholders depend on the CRMs.
@@ -288,17 +312,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return nil
 }
 
-// Cleanup ends what the pages do in the background.
-func (h *Handler) Cleanup() error {
-	h.pages.close()
-	return nil
-}
-
 // Interface guards
 var (
-	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddy.Module                = (*Handler)(nil)
 	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 	_ caddyfile.Unmarshaler       = (*Handler)(nil)
 )

@@ -51,6 +51,8 @@ func (c *REST) withPreset() (*REST, error) {
 	complete.SearchURL = cmp.Or(c.SearchURL, base.SearchURL)
 	complete.CreateURL = cmp.Or(c.CreateURL, base.CreateURL)
 	complete.Timeout = cmp.Or(c.Timeout, base.Timeout)
+	complete.Window = cmp.Or(c.Window, base.Window)
+	complete.Limit = cmp.Or(c.Limit, base.Limit)
 	complete.Lookups, err = overlayLookups(base.Lookups, c.Lookups)
 	return &complete, err
 }

@@ -417,8 +417,21 @@ func (v visitor) record(s pop.Situation, r crm.Record) pane.Record {
 	return shown
 }
 
+// findPatiently asks the CRMs until they have answered or the context ends: what
+// is on its way for the call first, and if that fails, once more without the
+// timeouts that a call has.
+func (h *Handler) findPatiently(ctx context.Context, t trace, anew bool) lookup.Finding {
+	terms := lookup.Terms{Arrived: t.arrived, Ask: t.rule.Ask, Anew: anew}
+	finding := h.engine.Find(ctx, h.query(t.situation), terms)
+	if finding.Err == nil || len(finding.Records) > 0 || ctx.Err() != nil {
+		return finding
+	}
+	terms.Patient = true
+	return h.engine.Find(ctx, h.query(t.situation), terms)
+}
+
 // findAgain looks a caller up again, for a page.
-func (h *Handler) findAgain(ctx context.Context, again pane.Visit) pane.Found {
+func (h *Handler) findAgain(ctx context.Context, again pane.Visit, anew bool) pane.Found {
 	call, err := xucmgt.Decode(again.Call)
 	if err != nil {
 		call = xucmgt.Call{Caller: again.Number}
@@ -430,9 +443,7 @@ func (h *Handler) findAgain(ctx context.Context, again pane.Visit) pane.Found {
 	}
 	t.situation = pop.Situation{Call: call, Number: t.caller.number, Outcome: t.caller.outcome()}
 	if t.caller.isKnowable() {
-		patience := make(chan time.Time)
-		defer context.AfterFunc(ctx, func() { close(patience) })()
-		t.finding = h.engine.Find(crm.Patiently(ctx), patience, h.query(t.situation), t.rule.Ask...)
+		t.finding = h.findPatiently(ctx, t, anew)
 		t.situation.Records = t.finding.Records
 		t.situation.Outcome = pop.OutcomeOf(len(t.finding.Records), t.finding.Err)
 		h.describe(&t.situation, t.finding.CRM)

@@ -243,6 +243,7 @@ func (p product) showing(t *testing.T, title string) *desk {
 	origins `+agentOrigin+`
 	region FR
 	deadline 20s
+	cache off
 	crm `+p.preset+` `+d.address+p.path+` {
 		`+strings.ReplaceAll(strings.ReplaceAll(p.options, "$CRM", d.address), "\n", "\n\t\t")+`
 	}

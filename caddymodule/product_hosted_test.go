@@ -47,6 +47,7 @@ func (d *desk) retitle(t *testing.T, title string) {
 	origins ` + agentOrigin + `
 	region FR
 	deadline 20s
+	cache off
 	crm ` + d.preset + ` ` + d.address + d.path + ` {
 		` + options + `
 	}

@@ -189,6 +189,7 @@ func TestRTTellsOfOpenTickets(t *testing.T) {
 	origins ` + agentOrigin + `
 	region FR
 	deadline 20s
+	cache off
 	crm rt ` + d.address + `/rt {
 		token the-token
 	}

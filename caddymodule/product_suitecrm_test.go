@@ -376,6 +376,7 @@ func (d *desk) showsPages(t *testing.T, create, search string) {
 	origins ` + agentOrigin + `
 	region FR
 	deadline 20s
+	cache off
 	crm ` + d.preset + " " + d.address + d.path + ` {
 		` + strings.ReplaceAll(strings.ReplaceAll(d.options, "$CRM", d.address), "\n", "\n\t\t") + `
 	}

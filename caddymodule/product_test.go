@@ -215,6 +215,7 @@ func (p product) open(t *testing.T, options string) *desk {
 	origins `+agentOrigin+`
 	region FR
 	deadline 20s
+	cache off
 	crm `+p.preset+` `+d.address+p.path+` {
 		timeout 10s
 		`+strings.ReplaceAll(strings.ReplaceAll(strings.TrimSpace(options), "$CRM", d.address), "\n", "\n\t\t")+`

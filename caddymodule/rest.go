@@ -44,6 +44,14 @@ type REST struct {
 	// The time for one request, answer included. Default: `2s`.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
+	// How long this CRM's answer is waited for while a less preferred one knows
+	// the caller. Default: half of the deadline.
+	Window caddy.Duration `json:"window,omitempty"`
+
+	// How long a lookup may go on, also when its call has long been answered: the
+	// next call, and the waiting page, profit. Default: `10s`.
+	Limit caddy.Duration `json:"limit,omitempty"`
+
 	// How to connect to the CRM: trust, client certificates, keep-alive, as in
 	// `reverse_proxy`. Default: `http`.
 	TransportRaw json.RawMessage `json:"transport,omitempty" caddy:"namespace=http.reverse_proxy.transport inline_key=protocol"`
@@ -52,8 +60,11 @@ type REST struct {
 	// the configuration loads; used in errors. Written by the Caddyfile adapter.
 	Sources map[string]string `json:"sources,omitempty"`
 
-	declared declarations
-	engine   *crm.REST
+	declared    declarations
+	engine      *crm.REST
+	searches    *inUse
+	print       string // the fingerprint of what was loaded
+	credentials string // the key of what was taken from the pool of credentials
 }
 
 // declarations are what a definition asks its user for.
@@ -69,12 +80,14 @@ func (REST) CaddyModule() caddy.ModuleInfo {
 
 // Provision compiles the definition. It does not ask the CRM anything.
 func (c *REST) Provision(ctx caddy.Context) error {
+	written := c.TransportRaw // loading clears it
 	transport, err := c.loadTransport(ctx)
 	if err != nil {
 		return located(mistake.In(c.title(), mistake.In("transport", err)), c.Sources, 1)
 	}
 	logger := ctx.Logger()
-	engine, err := c.compile(loadedSettings(), host{
+	known := &notedSettings{}
+	engine, err := c.compile(known.noting(loadedSettings()), host{
 		transport: separateRequests{transport},
 		store:     tokenStore{ctx.Storage()},
 		lost: func(err error) {
@@ -88,8 +101,11 @@ func (c *REST) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return located(mistake.In(c.title(), err), c.Sources, 1)
 	}
-	c.engine = engine
-	return nil
+	c.engine, c.searches = engine, &inUse{}
+	if c.print, err = c.fingerprint(known, written); err != nil {
+		return err
+	}
+	return c.resume()
 }
 
 func (c *REST) loadTransport(ctx caddy.Context) (http.RoundTripper, error) {
@@ -107,12 +123,13 @@ func (c *REST) loadTransport(ctx caddy.Context) (http.RoundTripper, error) {
 	return transport, nil
 }
 
-// Cleanup ends what runs in the background.
+// Cleanup ends what runs in the background, once the last search has ended: calls
+// outlive their configuration. It is called after a failed Provision too.
 func (c *REST) Cleanup() error {
 	if c.engine != nil {
-		c.engine.Close()
+		c.searches.retire(c.engine.Close)
 	}
-	return nil
+	return c.release()
 }
 
 // host is what Caddy lends a connector.
@@ -140,12 +157,14 @@ func (c *REST) compile(known template.Settings, host host) (*crm.REST, error) {
 	if err != nil {
 		return nil, err
 	}
-	if complete.Timeout < 0 {
-		return nil, mistake.In("timeout", fmt.Errorf("%s is negative", time.Duration(complete.Timeout)))
+	if err := complete.checkTimes(); err != nil {
+		return nil, err
 	}
 	engine, err := crm.Compile(complete.Definition, crm.Options{
 		Transport: host.transport,
 		Timeout:   time.Duration(complete.Timeout),
+		Window:    time.Duration(complete.Window),
+		Limit:     time.Duration(complete.Limit),
 		Settings:  known,
 		Store:     host.store,
 		Lost:      host.lost,
@@ -157,11 +176,36 @@ func (c *REST) compile(known template.Settings, host host) (*crm.REST, error) {
 	return engine, err
 }
 
+// longestLimit is how long any lookup may go on.
+const longestLimit = 5 * time.Minute
+
+func (c *REST) checkTimes() error {
+	for _, option := range []struct {
+		name string
+		time caddy.Duration
+	}{{"timeout", c.Timeout}, {"window", c.Window}, {"limit", c.Limit}} {
+		if option.time < 0 {
+			return mistake.In(option.name, fmt.Errorf("%s is negative", time.Duration(option.time)))
+		}
+	}
+	if limit := time.Duration(c.Limit); limit > longestLimit {
+		return mistake.In("limit", fmt.Errorf("%s is longer than %s", limit, longestLimit))
+	}
+	return nil
+}
+
 // Profile returns which CRM this is.
 func (c *REST) Profile() Profile { return c.engine.Profile() }
 
+// Key names what the CRM's answer depends on.
+func (c *REST) Key(query Query) string { return c.engine.Key(query) }
+
 // Search asks the CRM.
-func (c *REST) Search(ctx context.Context, query Query) Result { return c.engine.Search(ctx, query) }
+func (c *REST) Search(ctx context.Context, query Query) Result {
+	c.searches.use()
+	defer c.searches.done()
+	return c.engine.Search(ctx, query)
+}
 
 // Links returns the CRM's search and creation pages.
 func (c *REST) Links(query Query) Links { return c.engine.Links(query) }

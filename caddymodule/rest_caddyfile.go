@@ -23,6 +23,8 @@ import (
 //		header        <name> <value>
 //		auth          basic|bearer|header|query|sign|oauth2|login ...
 //		timeout       <duration>
+//		window        <duration>
+//		limit         <duration>
 //		spellings     <spelling...>
 //		dialect       <query language>
 //		miss          status <code...> | <CEL>
@@ -74,7 +76,7 @@ type restParser struct {
 }
 
 var restOptions = []string{
-	"name", "api", "header", "auth", "timeout", "spellings", "dialect", "miss", "fail", "otherwise", "transport", "lookup",
+	"name", "api", "header", "auth", "timeout", "window", "limit", "spellings", "dialect", "miss", "fail", "otherwise", "transport", "lookup",
 	"search_url", "create_url", "credential", "setting",
 }
 
@@ -127,8 +129,8 @@ func (p *restParser) option(d *caddyfile.Dispenser) error {
 		return conditionOption(d, &p.rest.Fail)
 	case "otherwise":
 		return p.otherwiseOff(d)
-	case "timeout":
-		return p.timeout(d)
+	case "timeout", "window", "limit":
+		return p.time(d)
 	case "spellings":
 		p.positions.mark(d, line, option)
 		return list(d, &p.rest.Spellings, "spellings e164 national digits")
@@ -238,9 +240,18 @@ func (p *restParser) param(d *caddyfile.Dispenser, line []string, into *[]crm.Pa
 	return nil
 }
 
-func (p *restParser) timeout(d *caddyfile.Dispenser) error {
-	p.positions.mark(d, nil, "timeout")
-	return duration(d, &p.rest.Timeout, "timeout 2s")
+// time reads how long something may take.
+func (p *restParser) time(d *caddyfile.Dispenser) error {
+	option := d.Val()
+	p.positions.mark(d, nil, option)
+	switch option {
+	case "window":
+		return duration(d, &p.rest.Window, "window 300ms")
+	case "limit":
+		return duration(d, &p.rest.Limit, "limit 10s")
+	default:
+		return duration(d, &p.rest.Timeout, "timeout 2s")
+	}
 }
 
 func duration(d *caddyfile.Dispenser, into *caddy.Duration, example string) error {

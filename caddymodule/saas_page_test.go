@@ -38,7 +38,7 @@ func openPage(t *testing.T, page string, block int, standIn func(*office) http.H
 		}
 		site = strings.ReplaceAll(site, places[i], strings.ReplaceAll(places[i+1], "$CRM", d.address))
 	}
-	site = strings.Replace(site, "origins https://xuc.example.com", "origins "+agentOrigin+"\n\t\tdeadline 20s", 1)
+	site = strings.Replace(site, "origins https://xuc.example.com", "origins "+agentOrigin+"\n\t\tdeadline 20s\n\t\tcache off", 1)
 	site = crmLine.ReplaceAllString(site, "$0\n$1\ttimeout 10s")
 	site = strings.TrimSuffix(site, "}") + "\ton none popup " + nonePage + "\n\t\ton unreachable popup " + unreachablePage + "\n\t}"
 	d.gateway = serve(t, site)

@@ -134,6 +134,7 @@ func (s *suiteCRMReplay) site(secret, options string) string {
 	origins ` + agentOrigin + `
 	region FR
 	deadline 5s
+	cache off
 	crm suitecrm ` + s.URL + ` {
 		client_id THE-CLIENT-ID
 		client_secret ` + secret + `

@@ -158,9 +158,27 @@ type loggedReport lookup.Report
 func (r loggedReport) MarshalLogObject(object zapcore.ObjectEncoder) error {
 	object.AddString("crm", r.CRM)
 	object.AddDuration("took", r.Took)
+	if r.Origin != lookup.Asked {
+		object.AddString("from", string(r.Origin))
+	}
+	if r.Age > 0 {
+		object.AddDuration("age", r.Age)
+	}
+	if r.Stale {
+		object.AddBool("stale", true)
+	}
 	object.AddInt("records", len(r.Result.Records))
 	if r.Dropped > 0 {
 		object.AddInt("dropped", r.Dropped)
+	}
+	if r.Left {
+		object.AddBool("left", true)
+	}
+	if len(r.Result.Pending) > 0 {
+		object.AddString("pending", strings.Join(r.Result.Pending, " "))
+	}
+	if r.Origin == lookup.Cached {
+		return nil
 	}
 	return object.AddArray("requests", requests(r.Result.Requests))
 }

@@ -25,6 +25,8 @@ type Options struct {
 	Transport http.RoundTripper
 	// Timeout is for one request, answer included. Default: 2s.
 	Timeout time.Duration
+	// Window and Limit are the profile's; 0: their defaults.
+	Window, Limit time.Duration
 	// Settings are the placeholders whose values are fixed at load: "env.",
 	// "file.", "credential.", "setting.". Their values are kept out of errors, but
 	// for those of "setting.".
@@ -55,6 +57,7 @@ type REST struct {
 	lookups   []*lookup
 	searchURL *text
 	createURL *text
+	callData  callData
 	secrets   *secrets
 	witness   atomic.Pointer[Witness]
 }
@@ -79,6 +82,10 @@ func Compile(definition Definition, options Options) (*REST, error) {
 	c.rest.secrets.fix(c.secrets)
 	return c.rest, nil
 }
+
+// Resume goes on with the token or session of another REST whose definition and
+// settings are the same. It is for one that was not used yet.
+func (r *REST) Resume(state *credential.State) { r.entry.resume(state) }
 
 // Close ends what runs in the background, such as the renewal of a token.
 func (r *REST) Close() { r.entry.close() }
@@ -113,6 +120,7 @@ func (c *compiler) compile(d Definition) (err error) {
 	r.client = &http.Client{Transport: c.options.Transport, CheckRedirect: stay}
 	r.timeout = cmp.Or(c.options.Timeout, DefaultTimeout)
 	r.profile.Name = cmp.Or(d.Name, "rest")
+	r.profile.Window, r.profile.Limit = c.options.Window, c.options.Limit
 	if err := checkIdentifier("name", r.profile.Name); err != nil {
 		return mistake.In("name", err)
 	}
@@ -131,10 +139,10 @@ func (c *compiler) compile(d Definition) (err error) {
 	if r.spellings, err = parseSpellings(d.Spellings); err != nil {
 		return mistake.In("spellings", err)
 	}
-	if r.searchURL, err = optional(d.SearchURL, template.URL, template.Dialect{}, c.scope()); err != nil {
+	if r.searchURL, err = optional(d.SearchURL, template.URL, template.Dialect{}, c.linkScope()); err != nil {
 		return mistake.In("search_url", err)
 	}
-	if r.createURL, err = optional(d.CreateURL, template.URL, template.Dialect{}, c.scope()); err != nil {
+	if r.createURL, err = optional(d.CreateURL, template.URL, template.Dialect{}, c.linkScope()); err != nil {
 		return mistake.In("create_url", err)
 	}
 	return c.shared(d)

@@ -196,9 +196,7 @@ func (c *compiler) keep(fetch func(context.Context) (credential.Token, error)) {
 	e := &c.rest.entry
 	e.keeper = credential.New(func(ctx context.Context) (credential.Token, error) {
 		token, err := fetch(ctx)
-		if token.Answer != "" {
-			e.crm.secrets.give(token.Answer)
-		}
+		e.hide(token)
 		return token, err
 	}, credential.Options{Failed: e.lose})
 }
@@ -239,6 +237,7 @@ func (c *compiler) oauth2(d *OAuth2) (err error) {
 	if err != nil {
 		return err
 	}
+	c.rest.entry.refresher = source
 	c.keep(source.Fetch)
 	return nil
 }

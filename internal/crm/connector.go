@@ -16,6 +16,9 @@ import (
 type Connector interface {
 	// Profile says which CRM this is. It never changes.
 	Profile() Profile
+	// Key names all that the result of a search depends on. Queries of one key
+	// share a search and what came of it: mostly query.Number.E164() says it.
+	Key(query Query) string
 	// Search looks for the records that have the query's number.
 	Search(ctx context.Context, query Query) Result
 	// Links returns the CRM's pages for a query, without asking the CRM.
@@ -31,7 +34,16 @@ type Profile struct {
 	// Fields are the connector's own fields of a record, besides the ones that
 	// every record has; {contact.<field>} can name them.
 	Fields []string
+	// Window is how long this CRM's answer is waited for while a less preferred
+	// one has a match. Default: half of the call's deadline.
+	Window time.Duration
+	// Limit is how long a search may go on, also when its call has long been
+	// answered. Default: [DefaultLimit].
+	Limit time.Duration
 }
+
+// DefaultLimit is how long a search may go on.
+const DefaultLimit = 10 * time.Second
 
 // Query is one question: who has this number?
 type Query struct {
@@ -39,6 +51,10 @@ type Query struct {
 	Number phone.Number
 	// Region is the country whose national numbers the CRM holds.
 	Region phone.Region
+	// Interim, if set, can be told what is known while the rest is still being
+	// asked: it counts if the call has to be answered then. It may be called from
+	// several goroutines, and does not wait.
+	Interim func(Result)
 }
 
 // Matches reports whether one of a record's numbers is the caller's.
@@ -65,6 +81,8 @@ type Result struct {
 	Records []Record
 	// Requests tell what was asked, in the order of the answers.
 	Requests []Request
+	// Pending are the lookups that have not answered yet, of an interim result.
+	Pending []string
 	// Err is why the CRM, or a part of it, could not be asked. Records that
 	// were found nevertheless are true.
 	Err error
@@ -73,6 +91,18 @@ type Result struct {
 // AskedFollow is how [Request.Asked] begins of a request that brings no records
 // but what belongs to one.
 const AskedFollow = "follow "
+
+// MaxAge is how long the CRM itself calls its answers fresh; 0 when it does not
+// say.
+func (r Result) MaxAge() time.Duration {
+	var shortest time.Duration
+	for _, request := range r.Requests {
+		if request.MaxAge > 0 && (shortest == 0 || request.MaxAge < shortest) {
+			shortest = request.MaxAge
+		}
+	}
+	return shortest
+}
 
 // Request is the story of one HTTP exchange, for the trace. It holds neither
 // the number nor a credential.
@@ -89,6 +119,9 @@ type Request struct {
 	// Returned counts the records in the answer, Kept those that are the
 	// caller's, Dropped those that are not. The rest was asked for in detail.
 	Returned, Kept, Dropped int
+	// MaxAge is how long the CRM calls its answer fresh (Cache-Control); 0 when it
+	// does not say.
+	MaxAge time.Duration
 	// Err is why the exchange failed.
 	Err error
 	// Doubt is why the exchange, which did not fail, may not mean what it seems

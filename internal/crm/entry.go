@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/screenpop/caddy-screenpop/internal/credential"
@@ -23,6 +24,10 @@ type entry struct {
 	// says, besides the status 401, that it is no longer good.
 	keeper  *credential.Keeper
 	expired condition
+	// refresher fetches the token, if it is one of OAuth 2.
+	refresher *credential.OAuth2
+	// hidden is the answer whose secrets are kept out of messages.
+	hidden atomic.Pointer[string]
 	// baseURL is where the API is according to the token.
 	baseURL *text
 	// rights are what the token or session may do.
@@ -49,7 +54,32 @@ func (e *entry) key(ctx context.Context) (credential.Token, error) {
 	if e.keeper == nil {
 		return credential.Token{}, nil
 	}
-	return e.keeper.Token(ctx)
+	token, err := e.keeper.Token(ctx)
+	e.hide(token)
+	return token, err
+}
+
+// hide keeps a token out of messages. It may have been fetched for another
+// configuration.
+func (e *entry) hide(token credential.Token) {
+	if token.Answer == "" {
+		return
+	}
+	if hidden := e.hidden.Load(); hidden == nil || *hidden != token.Answer {
+		e.crm.secrets.give(token.Answer)
+		e.hidden.Store(&token.Answer)
+	}
+}
+
+// resume goes on with a token that was fetched for another configuration of the
+// same credentials.
+func (e *entry) resume(state *credential.State) {
+	if e.keeper != nil {
+		e.keeper.Resume(state)
+	}
+	if e.refresher != nil {
+		e.refresher.Resume(state)
+	}
 }
 
 // isRefused reports whether an answer says that the request was not let in.

@@ -60,6 +60,30 @@ func (d *DeadlineError) Error() string {
 	return fmt.Sprintf("no answer within the deadline of %s", d.Deadline)
 }
 
+// LimitError is the cause of a context that ended because a search has gone on
+// for as long as it may.
+type LimitError struct{ Limit time.Duration }
+
+func (l *LimitError) Error() string { return fmt.Sprintf("no answer within %s (limit)", l.Limit) }
+
+// ErrReplaced is the cause of a context that ended because the configuration
+// that the search belonged to did.
+var ErrReplaced = errors.New("the configuration was replaced while the CRM was being asked")
+
+// ErrLeft is why there is no answer for a browser that did not wait for it.
+var ErrLeft = errors.New("the agent's browser gave up before the CRM answered")
+
+// Overdue is the error for a CRM, or one of its lookups, that has not answered
+// when the call has to be.
+func Overdue(crm, lookup string, cause error) error {
+	if deadline, ok := errors.AsType[*DeadlineError](cause); ok {
+		return &Failure{CRM: crm, Lookup: lookup, Problem: deadline.Error() + slowOrHangs}
+	}
+	return &Failure{CRM: crm, Lookup: lookup, Problem: cause.Error()}
+}
+
+const slowOrHangs = "; the CRM is slow or hangs"
+
 // ConnectError is for transports to return when no connection came about, if
 // their own error can't be unwrapped.
 type ConnectError struct {
@@ -113,6 +137,7 @@ func (r *REST) describe(err error) string {
 		known    *problem
 		slow     *tooSlow
 		deadline *DeadlineError
+		limit    *LimitError
 		value    *refused
 		status   *badStatus
 		rejected *credential.Rejected
@@ -126,15 +151,19 @@ func (r *REST) describe(err error) string {
 	case errors.As(err, &known):
 		return known.text
 	case errors.As(err, &slow):
-		return slow.Error() + "; the CRM is slow or hangs"
+		return slow.Error() + slowOrHangs
 	case errors.As(err, &deadline):
-		return deadline.Error() + "; the CRM is slow or hangs"
+		return deadline.Error() + slowOrHangs
+	case errors.As(err, &limit):
+		return limit.Error() + slowOrHangs
+	case errors.Is(err, ErrReplaced):
+		return ErrReplaced.Error()
 	case errors.As(err, &value):
 		return "not asked: " + value.Error()
 	case errors.As(err, &status):
 		return status.describe()
 	case errors.Is(err, context.Canceled):
-		return "the agent's browser gave up before the CRM answered"
+		return ErrLeft.Error()
 	}
 	return r.describeNetwork(err)
 }
@@ -145,13 +174,14 @@ func (r *REST) describeEntry(err error) string {
 	var (
 		status   *badStatus
 		deadline *DeadlineError
+		limit    *LimitError
 		value    *refused
 		rejected *credential.Rejected
 		later    *credential.Later
 	)
 	switch {
-	case errors.As(err, &status), errors.As(err, &deadline), errors.As(err, &value), errors.As(err, &rejected), errors.As(err, &later),
-		errors.Is(err, context.Canceled):
+	case errors.As(err, &status), errors.As(err, &deadline), errors.As(err, &limit), errors.As(err, &value), errors.As(err, &rejected), errors.As(err, &later),
+		errors.Is(err, context.Canceled), errors.Is(err, ErrReplaced):
 		return r.describe(err)
 	}
 	return r.secrets.hide(template.OneLine(err.Error()))

@@ -97,7 +97,7 @@ func (f *followed) once(r *REST, ctx context.Context, l *lookup, one *follow, v 
 func (f *followed) ask(r *REST, ctx context.Context, l *lookup, one *follow, v values) string { //nolint:revive // as above
 	step := Request{Lookup: l.kind, Asked: AskedFollow + one.name}
 	x, err := r.perform(ctx, one.ask, v)
-	step.Status, step.Took = x.status, x.took
+	step.Status, step.Took, step.MaxAge = x.status, x.took, x.maxAge()
 	body := ""
 	if err == nil {
 		body, err = one.read(x)

@@ -23,6 +23,11 @@ var payloadNames = map[string][]string{
 
 // AddCall declares {call.<gjson path>} and {call.did}.
 func AddCall[T any](scope *template.Scope[T], call func(T) xucmgt.Call) {
+	addCall(scope, call, func(string) {})
+}
+
+// addCall does so, and notes each path that a text uses.
+func addCall[T any](scope *template.Scope[T], call func(T) xucmgt.Call, note func(path string)) {
 	known := []string{"did", "caller", "callee", "callDataCallId", "userData.XIVO_DSTNUM", "userData.XIVO_SRCNUM"}
 	for _, parent := range []string{"user", "queue"} {
 		for _, name := range payloadNames[parent] {
@@ -30,14 +35,22 @@ func AddCall[T any](scope *template.Scope[T], call func(T) xucmgt.Call) {
 		}
 	}
 	scope.AddFamily("call.", known, func(path string) (template.Placeholder[T], error) {
-		if path == "did" {
-			return template.Placeholder[T]{Get: func(v T) string { return call(v).DID() }}, nil
+		if path != "did" {
+			if err := checkCallPath(path); err != nil {
+				return template.Placeholder[T]{}, err
+			}
 		}
-		if err := checkCallPath(path); err != nil {
-			return template.Placeholder[T]{}, err
-		}
-		return template.Placeholder[T]{Get: func(v T) string { return call(v).Get(path) }}, nil
+		note(path)
+		return template.Placeholder[T]{Get: func(v T) string { return callValue(call(v), path) }}, nil
 	})
+}
+
+// callValue is what {call.<path>} stands for.
+func callValue(call xucmgt.Call, path string) string {
+	if path == "did" {
+		return call.DID()
+	}
+	return call.Get(path)
 }
 
 // checkCallPath refuses paths that find nothing in any payload. A name that is
@@ -124,10 +137,18 @@ func (c *compiler) addressScope() *template.Scope[values] {
 	return scope
 }
 
-// scope returns the placeholders of every text of a definition.
+// scope returns the placeholders of every text that an answer depends on. What
+// they take from the call is noted.
 func (c *compiler) scope() *template.Scope[values] {
+	return c.scopeNoting(func(path string) { c.rest.callData.add(path) })
+}
+
+// linkScope has the same placeholders, for pages that no answer depends on.
+func (c *compiler) linkScope() *template.Scope[values] { return c.scopeNoting(func(string) {}) }
+
+func (c *compiler) scopeNoting(note func(path string)) *template.Scope[values] {
 	scope := c.addressScope()
-	AddCall(scope, func(v values) xucmgt.Call { return v.query.Call })
+	addCall(scope, func(v values) xucmgt.Call { return v.query.Call }, note)
 	AddNumber(scope, func(v values) phone.Number { return v.query.Number })
 	scope.Add("crm.name", template.Placeholder[values]{Get: func(values) string { return c.rest.profile.Name }})
 	return scope

@@ -35,11 +35,16 @@ func (r *REST) Search(ctx context.Context, query Query) Result {
 	for i, l := range r.lookups {
 		runs[i] = &run{lookup: l}
 	}
-	r.together(runs, func(one *run) { r.search(ctx, one, one.lookup.first, query) })
+	told := newProgress(runs, query.Interim)
+	r.together(runs, func(one *run) {
+		r.search(ctx, one, one.lookup.first, query)
+		told.searched(one)
+	})
 	if !slices.ContainsFunc(runs, func(one *run) bool { return len(one.kept) > 0 }) {
 		r.together(runs, func(one *run) {
 			if one.lookup.otherwise != nil && one.result.Err == nil {
 				r.search(ctx, one, one.lookup.otherwise, query)
+				told.searchedAgain(one)
 			}
 		})
 	}
@@ -272,7 +277,7 @@ func (s *search) joinFilter(v values) (string, error) {
 func (r *REST) ask(ctx context.Context, l *lookup, s *search, a attempt, result *Result) []kept {
 	step := Request{Lookup: l.kind, Asked: a.asked}
 	x, err := r.list(ctx, s, &a.values, l.detail != nil)
-	step.Status, step.Took, step.Returned = x.status, x.took, len(x.records)
+	step.Status, step.Took, step.MaxAge, step.Returned = x.status, x.took, x.maxAge(), len(x.records)
 	if err != nil {
 		step.Err = r.explain(l.kind, err)
 		result.Err = step.Err

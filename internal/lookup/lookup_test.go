@@ -17,26 +17,28 @@ import (
 type guest struct {
 	name   string
 	search func(context.Context) crm.Result
+	window time.Duration
 }
 
-func (g guest) Profile() crm.Profile                               { return crm.Profile{Name: g.name} }
+func (g guest) Profile() crm.Profile                               { return crm.Profile{Name: g.name, Window: g.window} }
 func (g guest) Links(crm.Query) crm.Links                          { return crm.Links{} }
+func (g guest) Key(query crm.Query) string                         { return query.Number.E164() }
 func (g guest) Search(ctx context.Context, _ crm.Query) crm.Result { return g.search(ctx) }
 
 // says is a CRM that answers at once.
 func says(name string, records ...crm.Record) guest {
-	return guest{name, func(context.Context) crm.Result { return crm.Result{Records: records} }}
+	return guest{name: name, search: func(context.Context) crm.Result { return crm.Result{Records: records} }}
 }
 
 var errDown = errors.New("down")
 
 func fails(name string, records ...crm.Record) guest {
-	return guest{name, func(context.Context) crm.Result { return crm.Result{Records: records, Err: errDown} }}
+	return guest{name: name, search: func(context.Context) crm.Result { return crm.Result{Records: records, Err: errDown} }}
 }
 
 // hangs is a CRM that answers when it is released, and ignores its context.
 func hangs(name string, released <-chan struct{}, records ...crm.Record) guest {
-	return guest{name, func(context.Context) crm.Result {
+	return guest{name: name, search: func(context.Context) crm.Result {
 		<-released
 		return crm.Result{Records: records}
 	}}
@@ -72,15 +74,18 @@ func names(records []crm.Record) string {
 // find asks CRMs that all answer.
 func find(t *testing.T, guests ...guest) Finding {
 	t.Helper()
-	return engine(guests...).Find(t.Context(), nil, query(t))
+	e := engine(guests...)
+	defer e.Retire()
+	return e.Find(t.Context(), query(t), Terms{})
 }
 
+// engine asks CRMs, and remembers nothing.
 func engine(guests ...guest) *Engine {
-	var connectors []crm.Connector
+	var sources []*Source
 	for _, g := range guests {
-		connectors = append(connectors, g)
+		sources = append(sources, NewSource(g, Options{}))
 	}
-	return New(connectors...)
+	return New(sources...)
 }
 
 // expect checks who was found, where, and whether something could not be asked.
@@ -121,12 +126,14 @@ func TestALaterCRMAnswersForOneThatDoesNotKnowTheCaller(t *testing.T) {
 func TestNobodyIsWaitedForOnceTheChoiceIsMade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		released := make(chan struct{})
-		defer close(released)
-		finding := find(t, says("a"), says("b", person("Rosa")), hangs("c", released))
+		e := engine(says("a"), says("b", person("Rosa")), hangs("c", released))
+		finding := e.Find(t.Context(), query(t), Terms{})
 		expect(t, finding, "Rosa", "b", false)
-		if late := finding.Reports[2]; late.CRM != "c" || late.Result.Err != nil {
+		if late := finding.Reports[2]; late.CRM != "c" || late.Result.Err != nil || !late.Left {
 			t.Errorf("the CRM that was not waited for reports %+v", late)
 		}
+		close(released)
+		e.Retire()
 	})
 }
 
@@ -146,71 +153,159 @@ func TestAMatchCountsWhateverElseFailed(t *testing.T) {
 	expect(t, find(t, fails("a"), fails("b", person("Rosa"))), "Rosa", "b", true)
 }
 
-func TestWhenPatienceEndsACRMThatHangsIsLeft(t *testing.T) {
+// deadlined are calls that are to be answered within 800 ms.
+func deadlined() Terms { return Terms{Arrived: time.Now(), Deadline: 800 * time.Millisecond} }
+
+func TestBeforeTheDeadlineACRMThatHangsIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		released, patience, found := make(chan struct{}), make(chan time.Time), make(chan Finding, 1)
-		defer close(released)
+		released := make(chan struct{})
 		e := engine(hangs("deaf", released, person("Rosa")), says("b"))
-		go func() { found <- e.Find(t.Context(), patience, query(t)) }()
-		synctest.Wait()
-		if len(found) > 0 {
-			t.Fatal("the CRM was not waited for")
-		}
-		patience <- time.Time{}
-		finding := <-found
+		terms := deadlined()
+		finding := e.Find(t.Context(), query(t), terms)
 		expect(t, finding, "", "deaf", true)
-		if got := finding.Err.Error(); got != "crm deaf: no answer in time" {
+		if took := time.Since(terms.Arrived); took != 775*time.Millisecond {
+			t.Errorf("answered after %s", took)
+		}
+		if got := finding.Err.Error(); got != "crm deaf: no answer within the deadline of 800ms; the CRM is slow or hangs" {
 			t.Errorf("err = %s", got)
 		}
-		if err := finding.Reports[1].Result.Err; err != nil {
-			t.Errorf("the CRM that answered reports %v", err)
+		if deaf, b := finding.Reports[0], finding.Reports[1]; !deaf.Left || b.Left || b.Result.Err != nil {
+			t.Errorf("reports = %+v", finding.Reports)
 		}
+		close(released)
+		e.Retire()
 	})
 }
 
-func TestWhenPatienceEndsTheBestAnswerSoFarCounts(t *testing.T) {
+func TestAtTheDeadlineTheBestAnswerSoFarCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		released, patience, found := make(chan struct{}), make(chan time.Time), make(chan Finding, 1)
-		defer close(released)
-		e := engine(hangs("deaf", released), says("b", person("Rosa")), says("c", person("Camille")))
-		go func() { found <- e.Find(t.Context(), patience, query(t)) }()
-		synctest.Wait()
-		patience <- time.Time{}
-		expect(t, <-found, "Rosa", "b", true)
+		released := make(chan struct{})
+		slow := says("slow")
+		slow.window = time.Second
+		slow.search = hangs("", released).search
+		e := engine(slow, says("b", person("Rosa")), says("c", person("Camille")))
+		expect(t, e.Find(t.Context(), query(t), deadlined()), "Rosa", "b", true)
+		close(released)
+		e.Retire()
 	})
 }
 
-// What is left behind must end, or each call would leave something running.
-func TestACRMIsToldWhenNobodyWaitsForIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var told atomic.Bool
-		obeys := guest{"b", func(ctx context.Context) crm.Result {
-			<-ctx.Done()
-			told.Store(true)
-			return crm.Result{Err: ctx.Err()}
-		}}
-		expect(t, find(t, says("a", person("Rosa")), obeys), "Rosa", "a", false)
-		synctest.Wait()
-		if !told.Load() {
-			t.Error("the CRM's context did not end")
-		}
-	})
-}
-
-func TestTheTimeOfACRMEndsWithTheCall(t *testing.T) {
-	obeys := guest{"a", func(ctx context.Context) crm.Result {
-		<-ctx.Done()
-		return crm.Result{Err: context.Cause(ctx)}
-	}}
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(errDown)
-	if finding := engine(obeys).Find(ctx, nil, query(t)); !errors.Is(finding.Err, errDown) {
-		t.Errorf("err = %v", finding.Err)
+func TestACallOfAnyLengthIsAnsweredBeforeItsDeadline(t *testing.T) {
+	for deadline, want := range map[time.Duration]time.Duration{
+		50 * time.Millisecond: 43750 * time.Microsecond,
+		time.Minute:           time.Minute - 25*time.Millisecond,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			released := make(chan struct{})
+			e, started := engine(hangs("a", released)), time.Now()
+			e.Find(t.Context(), query(t), Terms{Arrived: started, Deadline: deadline})
+			if took := time.Since(started); took > want {
+				t.Errorf("answered after %s", took)
+			}
+			close(released)
+			e.Retire()
+		})
 	}
 }
 
+// What is left behind must end, or each call would leave something running.
+func TestASearchEndsWithItsLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		started, ended := time.Now(), make(chan time.Duration, 1)
+		obeys := guest{name: "b", search: func(ctx context.Context) crm.Result {
+			<-ctx.Done()
+			ended <- time.Since(started)
+			return crm.Result{Err: context.Cause(ctx)}
+		}}
+		e := engine(says("a", person("Rosa")), obeys)
+		expect(t, e.Find(t.Context(), query(t), deadlined()), "Rosa", "a", false)
+		if took := <-ended; took != crm.DefaultLimit {
+			t.Errorf("ended after %s", took)
+		}
+		e.Retire()
+	})
+}
+
+func TestACallOutlivesItsConfiguration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan error, 2)
+		thinks := guest{name: "a", search: func(ctx context.Context) crm.Result {
+			select {
+			case <-time.After(time.Second):
+			case <-ctx.Done():
+			}
+			ended <- context.Cause(ctx)
+			return crm.Result{Records: []crm.Record{person("Rosa")}}
+		}}
+		e, found := engine(thinks), make(chan Finding)
+		patient := Terms{Arrived: time.Now(), Deadline: 10 * time.Second}
+		go func() { found <- e.Find(t.Context(), query(t), patient) }()
+		synctest.Wait()
+		e.Retire()
+		expect(t, <-found, "Rosa", "a", false)
+		if err := <-ended; err != nil {
+			t.Errorf("its search ended because %v", err)
+		}
+		expect(t, e.Find(t.Context(), query(t), patient), "Rosa", "a", false) // one that came in the last moment
+		<-ended
+		started := time.Now()
+		e.Find(t.Context(), query(t), deadlined())
+		if err := <-ended; !errors.Is(err, crm.ErrReplaced) || time.Since(started) != 775*time.Millisecond {
+			t.Errorf("a search that nobody waits for any longer ended after %s because %v", time.Since(started), err)
+		}
+	})
+}
+
+func TestWhatIsAskedBehindTheCallsEndsWithTheConfiguration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &office{takes: time.Hour, limit: time.Hour}
+		e := New(NewSource(o, Options{Behind: func(r Report) { t.Errorf("told of %+v", r) }}))
+		e.Find(t.Context(), query(t), deadlined())
+		e.Retire()
+		synctest.Wait()
+		started := time.Now()
+		o.ended.Wait()
+		if took := time.Since(started); took != 0 {
+			t.Errorf("ended after %s", took)
+		}
+	})
+}
+
+func TestAConnectorThatDoesNotObeyHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		released := make(chan struct{})
+		e := engine(hangs("deaf", released, person("Rosa")))
+		e.Find(t.Context(), query(t), deadlined())
+		time.Sleep(crm.DefaultLimit)
+		finding := e.Find(t.Context(), query(t), Terms{})
+		if finding.Err == nil || finding.Err.Error() != "crm deaf: no answer within 10s (limit)" {
+			t.Errorf("whoever waits for it is told %v", finding.Err)
+		}
+		e.Retire()
+		close(released)
+	})
+}
+
+func TestABrowserThatGoesAwayDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		released := make(chan struct{})
+		e := engine(hangs("a", released, person("Rosa")))
+		ctx, goAway := context.WithCancel(t.Context())
+		goAway()
+		if finding := e.Find(ctx, query(t), Terms{}); finding.Err == nil || finding.Err.Error() != "crm a: the agent's browser gave up before the CRM answered" {
+			t.Errorf("err = %v", finding.Err)
+		}
+		found := make(chan Finding)
+		go func() { found <- e.Find(t.Context(), query(t), Terms{}) }()
+		synctest.Wait()
+		close(released)
+		expect(t, <-found, "Rosa", "a", false) // it was asked on, for the next one
+		e.Retire()
+	})
+}
+
 func TestAPanicIsAFailureOfItsCRM(t *testing.T) {
-	panics := guest{"a", func(context.Context) crm.Result { panic("with 0427466347") }}
+	panics := guest{name: "a", search: func(context.Context) crm.Result { panic("with 0427466347") }}
 	finding := find(t, panics, says("b", person("Rosa")))
 	expect(t, finding, "Rosa", "b", true)
 	if got := finding.Err.Error(); got != "crm a: the connector panicked: string" {
@@ -296,17 +391,17 @@ func TestACompanyStandsBehindItsPeople(t *testing.T) {
 func TestOnlyTheNamedCRMsAreAskedInTheirOrder(t *testing.T) {
 	var asked atomic.Int32
 	counted := func(name string) guest {
-		return guest{name, func(context.Context) crm.Result {
+		return guest{name: name, search: func(context.Context) crm.Result {
 			asked.Add(1)
 			return crm.Result{Records: []crm.Record{person(name)}}
 		}}
 	}
 	e := engine(counted("a"), counted("b"), says("c"))
-	expect(t, e.Find(t.Context(), nil, query(t), "c", "b"), "b", "b", false)
+	expect(t, e.Find(t.Context(), query(t), Terms{Ask: []string{"c", "b"}}), "b", "b", false)
 	if asked.Load() != 1 {
 		t.Errorf("%d CRMs were asked", asked.Load())
 	}
-	finding := e.Find(t.Context(), nil, query(t), "c")
+	finding := e.Find(t.Context(), query(t), Terms{Ask: []string{"c"}})
 	expect(t, finding, "", "c", false)
 	if len(finding.Reports) != 1 {
 		t.Errorf("reports = %+v", finding.Reports)
@@ -322,7 +417,7 @@ func TestAnEngineServesManyCallsAtOnce(t *testing.T) {
 	e, q := engine(says("a"), says("b", person("Rosa")), fails("c")), query(t)
 	found := make(chan Finding)
 	for range 8 {
-		go func() { found <- e.Find(t.Context(), nil, q) }()
+		go func() { found <- e.Find(t.Context(), q, Terms{}) }()
 	}
 	for range 8 {
 		if finding := <-found; names(finding.Records) != "Rosa" {

@@ -32,8 +32,8 @@ type Options struct {
 	// Languages are the languages to choose from; the first is the default.
 	Languages []string
 	Brand     Brand
-	// Find looks a caller up again.
-	Find func(ctx context.Context, again Visit) Found
+	// Find looks a caller up again: anew asks the CRMs whatever is remembered.
+	Find func(ctx context.Context, again Visit, anew bool) Found
 }
 
 // Found is what a lookup behind a page found.
@@ -286,7 +286,7 @@ func (s *Server) unreachable(w http.ResponseWriter, r *http.Request, c sealed) {
 
 // result looks the caller up, and tells the waiting page where to go on.
 func (s *Server) result(w http.ResponseWriter, r *http.Request, c sealed) {
-	next, err := s.next(r.Context(), s.find(r.Context(), c.Visit))
+	next, err := s.next(r.Context(), s.find(r.Context(), c.Visit, false))
 	if err != nil {
 		s.broken(w, r)
 		return
@@ -299,10 +299,10 @@ func (s *Server) result(w http.ResponseWriter, r *http.Request, c sealed) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"next": next}) // a browser that went away has no use for an error
 }
 
-func (s *Server) find(ctx context.Context, visit Visit) Found {
+func (s *Server) find(ctx context.Context, visit Visit, anew bool) Found {
 	ctx, cancel := context.WithTimeout(ctx, s.options.Patience)
 	defer cancel()
-	return s.options.Find(ctx, visit)
+	return s.options.Find(ctx, visit, anew)
 }
 
 // next is the page for what was found.
@@ -328,7 +328,7 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request, c sealed) {
 		s.notice(w, r, http.StatusNotFound, "nothing")
 		return
 	}
-	found := s.find(r.Context(), c.Visit)
+	found := s.find(r.Context(), c.Visit, true)
 	switch {
 	case len(found.Visit.Records) > 0:
 		next, err := s.sealedPath(r.Context(), string(Chooser), sealed{Visit: found.Visit, Note: "create_found"})

@@ -43,7 +43,7 @@ func serve(t testing.TB, change func(*Options)) *site {
 	}
 	options := Options{
 		Endpoint: "/", Origins: []string{agent}, Region: region, Ring: ring, Lifetime: DefaultLifetime, Patience: DefaultPatience,
-		Find: func(_ context.Context, again Visit) Found {
+		Find: func(_ context.Context, again Visit, _ bool) Found {
 			s.asked = append(s.asked, again)
 			return s.found
 		},

@@ -1,0 +1,86 @@
+package caddymodule
+
+import (
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+var cacheOptions = []string{"ttl", "not_found", "stale", "size"}
+
+// cache reads for how long answers are remembered.
+func (p *handlerParser) cache(d *caddyfile.Dispenser) error {
+	if p.handler.Cache != nil {
+		return twice(d, "cache")
+	}
+	p.positions.mark(d, nil, "cache")
+	c := &Cache{}
+	p.handler.Cache = c
+	if d.NextArg() {
+		if d.Val() != "off" || d.NextArg() {
+			return d.Errf("cache takes off or a block, not %q; write for example: cache { ttl 5m }", d.Val())
+		}
+		c.Off = true
+	}
+	options := 0
+	for nesting := d.Nesting(); d.NextBlock(nesting); options++ {
+		if c.Off {
+			return d.Errf("cache is off, so it takes no options")
+		}
+		if err := p.cacheOption(d, c); err != nil {
+			return err
+		}
+	}
+	if !c.Off && options == 0 {
+		return d.Errf("cache takes off or a block; write for example: cache { ttl 5m }")
+	}
+	return nil
+}
+
+func (p *handlerParser) cacheOption(d *caddyfile.Dispenser, c *Cache) error {
+	option := d.Val()
+	p.positions.mark(d, restOfLine(d), "cache", option)
+	switch option {
+	case "ttl":
+		return duration(d, &c.TTL, "ttl 5m")
+	case "not_found":
+		return durationOrOff(d, &c.NotFound, "not_found 30s")
+	case "stale":
+		return durationOrOff(d, &c.Stale, "stale 1h")
+	case "size":
+		return count(d, &c.Size, "size 100000")
+	}
+	return unknownOption(d, cacheOptions...)
+}
+
+// durationOrOff reads a duration, or that there is none.
+func durationOrOff(d *caddyfile.Dispenser, into *caddy.Duration, example string) error {
+	if line := restOfLine(d); len(line) == 1 && line[0] == "off" {
+		if *into != 0 {
+			return twice(d, d.Val())
+		}
+		d.NextArg()
+		*into = off
+		return nil
+	}
+	return duration(d, into, example)
+}
+
+// count reads a whole number above 0.
+func count(d *caddyfile.Dispenser, into *int, example string) error {
+	option := d.Val()
+	if *into != 0 {
+		return twice(d, option)
+	}
+	var text string
+	if err := value(d, &text, example); err != nil {
+		return err
+	}
+	number, err := strconv.Atoi(text)
+	if err != nil || number < 1 {
+		return d.Errf("%s: %q is not a number of 1 or more; write for example: %s", option, text, example)
+	}
+	*into = number
+	return nil
+}

@@ -1,0 +1,168 @@
+package caddymodule
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/screenpop/caddy-screenpop/internal/credential"
+	"github.com/screenpop/caddy-screenpop/internal/crm"
+	"github.com/screenpop/caddy-screenpop/internal/lookup"
+	"github.com/screenpop/caddy-screenpop/internal/template"
+)
+
+// What outlives a configuration, under a fingerprint of the settings that it
+// came about with: another configuration that has the same settings goes on with
+// it.
+var (
+	// memories hold what CRMs said.
+	memories = caddy.NewUsagePool()
+	// credentials hold tokens and sessions.
+	credentials = caddy.NewUsagePool()
+)
+
+type lastingMemory struct{ *lookup.Memory }
+
+// Destruct forgets everything, once no configuration uses it.
+func (m lastingMemory) Destruct() error {
+	m.Close()
+	return nil
+}
+
+type lastingCredentials struct{ *credential.State }
+
+// Destruct has nothing to do.
+func (lastingCredentials) Destruct() error { return nil }
+
+// prepareEngine makes the engine, which goes on with what is remembered.
+func (h *Handler) prepareEngine(connectors []crm.Connector, written []json.RawMessage) error {
+	var sources []*lookup.Source
+	for i, connector := range connectors {
+		memory, err := h.memoryOf(connector, written[i])
+		if err != nil {
+			return err
+		}
+		sources = append(sources, lookup.NewSource(connector, lookup.Options{Memory: memory, Behind: h.logBehind}))
+	}
+	h.engine = lookup.New(sources...)
+	return nil
+}
+
+// memoryOf returns what is remembered of a CRM; nil if nothing is to be.
+func (h *Handler) memoryOf(connector crm.Connector, written json.RawMessage) (*lookup.Memory, error) {
+	if h.Cache != nil && h.Cache.Off {
+		return nil, nil
+	}
+	print := string(written)
+	if rest, ok := connector.(*REST); ok {
+		print = rest.print
+	}
+	settings := h.Cache.settings()
+	key := fingerprint(print, h.region.String(), fmt.Sprint(settings))
+	memory, _, err := memories.LoadOrNew(key, func() (caddy.Destructor, error) {
+		return lastingMemory{lookup.NewMemory(settings)}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	h.memories = append(h.memories, key)
+	return memory.(lastingMemory).Memory, nil
+}
+
+// forget gives back what was taken from the pool.
+func (h *Handler) forget() error {
+	for _, key := range h.memories {
+		if _, err := memories.Delete(key); err != nil {
+			return err
+		}
+	}
+	h.memories = nil
+	return nil
+}
+
+// resume goes on with the token or session that there is.
+func (c *REST) resume() error {
+	state, _, err := credentials.LoadOrNew(c.print, func() (caddy.Destructor, error) {
+		return lastingCredentials{credential.NewState()}, nil
+	})
+	if err != nil {
+		return err
+	}
+	c.credentials = c.print
+	c.engine.Resume(state.(lastingCredentials).State)
+	return nil
+}
+
+// release gives it back.
+func (c *REST) release() error {
+	if c.credentials == "" {
+		return nil
+	}
+	_, err := credentials.Delete(c.credentials)
+	c.credentials = ""
+	return err
+}
+
+// fingerprint is the same for connectors that ask the same CRM for the same with
+// the same credentials. Where in a file they are written does not matter.
+func (c *REST) fingerprint(known *notedSettings, transport json.RawMessage) (string, error) {
+	complete, err := c.withPreset()
+	if err != nil {
+		return "", err
+	}
+	compared := *complete
+	compared.Sources, compared.TransportRaw = nil, transport
+	text, err := json.Marshal(compared)
+	return fingerprint(string(text), known.String()), err
+}
+
+// fingerprint is a digest of texts. They hold secrets.
+func fingerprint(texts ...string) string {
+	sum := sha256.New()
+	for _, text := range texts {
+		fmt.Fprintf(sum, "%d:%s", len(text), text)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// notedSettings are the values that settings had.
+type notedSettings struct{ values map[string]string }
+
+// noting returns settings whose values are noted when they are read.
+func (n *notedSettings) noting(settings template.Settings) template.Settings {
+	n.values = map[string]string{}
+	noting := template.Settings{}
+	for prefix, load := range settings {
+		noting[prefix] = func(name string) (string, error) {
+			value, err := load(name)
+			n.values[name] = value
+			return value, err
+		}
+	}
+	return noting
+}
+
+func (n *notedSettings) String() string {
+	var b bytes.Buffer
+	for _, name := range slices.Sorted(maps.Keys(n.values)) {
+		fmt.Fprintf(&b, "%q=%q\n", name, n.values[name])
+	}
+	return b.String()
+}
+
+// logBehind tells of a lookup that ended when no call waited for it.
+func (h *Handler) logBehind(report lookup.Report) {
+	fields := []zap.Field{zap.Object("lookup", loggedReport(report))}
+	if err := report.Result.Err; err != nil {
+		h.logger.Warn("a lookup failed after its call was answered", append(fields, zap.String("error", oneLine(err)))...)
+		return
+	}
+	h.logger.Info("a lookup ended after its call was answered", fields...)
+}
