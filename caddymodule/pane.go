@@ -19,6 +19,7 @@ import (
 
 	"github.com/screenpop/caddy-screenpop/internal/crm"
 	"github.com/screenpop/caddy-screenpop/internal/framing"
+	"github.com/screenpop/caddy-screenpop/internal/lookup"
 	"github.com/screenpop/caddy-screenpop/internal/mistake"
 	"github.com/screenpop/caddy-screenpop/internal/pane"
 	"github.com/screenpop/caddy-screenpop/internal/pop"
@@ -358,10 +359,10 @@ func sameSite(a, b string) bool {
 	if errA != nil || errB != nil || one.Scheme != other.Scheme {
 		return false
 	}
-	return site(one.Hostname()) == site(other.Hostname())
+	return siteOf(one.Hostname()) == siteOf(other.Hostname())
 }
 
-func site(host string) string {
+func siteOf(host string) string {
 	if domain, err := publicsuffix.EffectiveTLDPlusOne(host); err == nil {
 		return domain
 	}

@@ -94,6 +94,7 @@ func (c *webCRM) site(options string) string {
 	origins ` + localAgent + `
 	region FR
 	deadline 5s
+	cache off
 	crm rest ` + c.URL + ` {
 		name shop
 		lookup contact {
@@ -264,6 +265,20 @@ func TestAnUnknownCallerIsLookedUpAgainBeforeItIsCreated(t *testing.T) {
 		t.Error("the CRM was not asked again")
 	}
 	created.wantText(t, http.StatusOK, "CRM") // its form, where the redirect leads
+}
+
+// What was remembered a moment ago is not good enough: a colleague may have been
+// faster.
+func TestBeforeAContactIsCreatedTheCRMIsAskedWhateverIsRemembered(t *testing.T) {
+	crm := newWebCRM(t, nobody)
+	g := serve(t, strings.Replace(crm.site(""), "cache off", "", 1))
+	page := g.open(g.call(nil).field("url"), nil)
+	link := regexp.MustCompile(`href="(/pane/create/[^"]+)"`).FindStringSubmatch(page.body)
+	if link == nil {
+		t.Fatalf("nobody can be created:\n%s", page.body)
+	}
+	crm.finds(rosaAlone)
+	g.send(http.MethodGet, link[1], http.NoBody, nil).wantText(t, http.StatusOK, "Somebody has this number by now")
 }
 
 func TestASlowCRMsAnswerComesToTheWaitingPage(t *testing.T) {

@@ -370,6 +370,20 @@ func TestALookupGoesOnUpToItsLimit(t *testing.T) {
 	})
 }
 
+func TestAPatientCallOutlastsTheLimit(t *testing.T) {
+	o := &office{takes: 15 * time.Second, limit: 10 * time.Second}
+	o.know(person("Rosa"))
+	o.open(t, defaults, func(t *testing.T, d *desk) {
+		if report := d.Find(t.Context(), query(t), Terms{Arrived: time.Now()}).Reports[0]; report.Result.Err == nil {
+			t.Error("a search went on for longer than its limit")
+		}
+		patient := d.Find(t.Context(), query(t), Terms{Arrived: time.Now(), Patient: true}).Reports[0]
+		gets(t, patient, "Rosa", Asked, 0)
+		gets(t, d.ring(), "Rosa", Cached, 0) // and the next call has it
+		o.was(t, 2)
+	})
+}
+
 func TestAnEngineForOneCallLeavesNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := &office{takes: time.Hour}

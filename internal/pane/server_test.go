@@ -479,7 +479,7 @@ func TestALookupBehindAPageEndsWhenPatienceDoes(t *testing.T) {
 	var left time.Duration
 	s := serve(t, func(o *Options) {
 		o.Patience = time.Minute
-		o.Find = func(ctx context.Context, again Visit) Found {
+		o.Find = func(ctx context.Context, again Visit, _ bool) Found {
 			deadline, _ := ctx.Deadline()
 			left = time.Until(deadline)
 			return Found{Visit: again, Failed: []string{"crm"}}
