@@ -116,6 +116,10 @@ type Request struct {
 	Status int
 	// Took is the time from the request to the end of the answer.
 	Took time.Duration
+	// Waited is the part of it before the request's turn came.
+	Waited time.Duration
+	// Tries is how often it was made.
+	Tries int
 	// Returned counts the records in the answer, Kept those that are the
 	// caller's, Dropped those that are not. The rest was asked for in detail.
 	Returned, Kept, Dropped int
@@ -127,4 +131,9 @@ type Request struct {
 	// Doubt is why the exchange, which did not fail, may not mean what it seems
 	// to mean.
 	Doubt error
+}
+
+func (r *Request) exchanged(x *exchange) {
+	r.Status, r.Took, r.MaxAge = x.status, x.took, x.maxAge()
+	r.Waited, r.Tries = x.note.Waited(), x.note.Tries()
 }

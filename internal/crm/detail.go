@@ -49,7 +49,7 @@ func (r *REST) askDetail(ctx context.Context, l *lookup, v values) (confirmed ke
 		}
 	}()
 	x, err := r.perform(ctx, l.detail.ask, v)
-	step.Status, step.Took, step.MaxAge = x.status, x.took, x.maxAge()
+	step.exchanged(x)
 	if err == nil {
 		late := examine(ctx, func() { v.detail, err = l.detail.read(x) })
 		err = errors.Join(err, late)

@@ -16,12 +16,16 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"github.com/screenpop/caddy-screenpop/internal/protect"
 	"github.com/screenpop/caddy-screenpop/internal/xmljson"
 )
 
 // maxAnswer is the largest answer that is read, in bytes. A search by number
 // that returns more is no search by number.
-const maxAnswer = 4 << 20
+const maxAnswer = MaxAnswer
+
+// MaxAnswer is for transports that read answers ahead.
+const MaxAnswer = 4 << 20
 
 // maxRecords is how many records of an answer are looked at. Some CRMs ignore a
 // filter that they don't know and return everybody.
@@ -32,6 +36,8 @@ type exchange struct {
 	crm    *REST
 	status int
 	took   time.Duration
+	// note is what became of the request on its way.
+	note   protect.Note
 	header http.Header
 	// body is the answer as JSON, whatever it was written in.
 	body string
@@ -56,7 +62,7 @@ func (r *REST) list(ctx context.Context, s *search, v *values, bareIDs bool) (*e
 		}
 		v.filter = filter
 	}
-	x, err := r.perform(ctx, s.ask, *v)
+	x, err := r.perform(s.miss.expected(ctx), s.ask, *v)
 	if err != nil {
 		return x, err
 	}
@@ -246,6 +252,7 @@ func isPatient(ctx context.Context) bool {
 // send makes the exchange within the timeout and reads the whole answer.
 func (r *REST) send(ctx context.Context, request *http.Request) (x *exchange, err error) {
 	x = &exchange{crm: r}
+	ctx = protect.WithNote(ctx, &x.note)
 	if !isPatient(ctx) {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, r.timeout, &tooSlow{r.timeout})
@@ -260,7 +267,7 @@ func (r *REST) send(ctx context.Context, request *http.Request) (x *exchange, er
 	}
 	defer response.Body.Close()
 	x.status, x.header = response.StatusCode, response.Header
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	body, err := protect.ReadAll(response, maxAnswer)
 	if err != nil {
 		return x, ended(ctx, fmt.Errorf("the answer broke off: %w", err))
 	}
@@ -275,9 +282,9 @@ func (r *REST) send(ctx context.Context, request *http.Request) (x *exchange, er
 }
 
 // ended says why a request ended: its own timeout and the call's deadline are
-// told apart by the context's cause.
+// told apart by the context's cause. A request that was not made had no time.
 func ended(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	if _, refused := errors.AsType[*protect.Refusal](err); ctx.Err() != nil && !refused {
 		return context.Cause(ctx)
 	}
 	return err
@@ -374,6 +381,16 @@ func (c condition) holds(x *exchange) bool {
 func (c condition) meansNothing(x *exchange) bool {
 	return slices.Contains(c.statuses, x.status) ||
 		x.status > 299 && c.expression != nil && strings.Contains(c.expression.String(), "status") && c.holds(x)
+}
+
+// expected tells whoever judges by statuses alone that some of those that look
+// like the CRM's failure may be answers.
+func (c condition) expected(ctx context.Context) context.Context {
+	aboutStatus := c.expression != nil && strings.Contains(c.expression.String(), "status")
+	if !aboutStatus && !slices.ContainsFunc(c.statuses, func(status int) bool { return status >= http.StatusInternalServerError }) {
+		return ctx
+	}
+	return protect.WithNormal(ctx, func(status int) bool { return aboutStatus || slices.Contains(c.statuses, status) })
 }
 
 // matches lists the records at the place where they are expected. A place that

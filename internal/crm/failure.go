@@ -15,6 +15,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/screenpop/caddy-screenpop/internal/credential"
+	"github.com/screenpop/caddy-screenpop/internal/protect"
 	"github.com/screenpop/caddy-screenpop/internal/template"
 )
 
@@ -133,6 +134,9 @@ func (r *REST) describe(err error) string {
 	if door, ok := errors.AsType[*notLetIn](err); ok {
 		return "not asked: no session or token: " + r.describeEntry(door.err)
 	}
+	if refusal, ok := errors.AsType[*protect.Refusal](err); ok {
+		return "not asked: " + r.describeRefusal(refusal, err)
+	}
 	var (
 		known    *problem
 		slow     *tooSlow
@@ -167,6 +171,56 @@ func (r *REST) describe(err error) string {
 	}
 	return r.describeNetwork(err)
 }
+
+// describeRefusal words why the CRM is spared, with what to mend.
+func (r *REST) describeRefusal(refusal *protect.Refusal, err error) string {
+	switch refusal.Why {
+	case protect.Failing:
+		return fmt.Sprintf("the CRM failed %d times in a row and is %s; the last time: %s", refusal.Count, patience(refusal.Wait), r.describeLast(refusal.Last, err))
+	case protect.Limited:
+		return fmt.Sprintf("the CRM limits how often it may be asked, and wants to be left alone for another %s", roughly(refusal.Wait))
+	case protect.TooFast:
+		return fmt.Sprintf("more than %d requests in %s, and the next turn would come too late (protect rate)", refusal.Count, refusal.Per)
+	case protect.QueueFull:
+		return fmt.Sprintf("%d requests wait already (protect queue); the CRM is slow, or concurrent too low", refusal.Count)
+	default:
+		return fmt.Sprintf("%d requests at once left no place in time (protect concurrent); the CRM is slow, or concurrent too low", refusal.Count)
+	}
+}
+
+func patience(wait time.Duration) string {
+	if wait <= 0 {
+		return "being tried again"
+	}
+	return "left alone for " + roughly(wait)
+}
+
+// roughly rounds a time up: who waits that long has waited long enough.
+func roughly(wait time.Duration) string {
+	unit := time.Second
+	if wait < time.Second {
+		unit = 100 * time.Millisecond
+	}
+	if whole := wait.Truncate(unit); whole < wait {
+		return (whole + unit).String()
+	}
+	return wait.String()
+}
+
+// describeLast words the failure after which the CRM is left alone.
+func (r *REST) describeLast(last, refused error) string {
+	if failed, ok := errors.AsType[*protect.StatusError](last); ok {
+		return (&badStatus{status: failed.Status}).describe()
+	}
+	base := r.api
+	if broken, ok := errors.AsType[*unanswered](refused); ok {
+		base = broken.base
+	}
+	return r.describe(&unanswered{base, last})
+}
+
+// Explain puts an error of the CRM's transport into words for its administrator.
+func (r *REST) Explain(err error) error { return r.explain("", err) }
 
 // describeEntry words why there is no session or token. What keeps them says so
 // in words, but for the end of the call that waits.

@@ -96,8 +96,8 @@ func (f *followed) once(r *REST, ctx context.Context, l *lookup, one *follow, v 
 
 func (f *followed) ask(r *REST, ctx context.Context, l *lookup, one *follow, v values) string { //nolint:revive // as above
 	step := Request{Lookup: l.kind, Asked: AskedFollow + one.name}
-	x, err := r.perform(ctx, one.ask, v)
-	step.Status, step.Took, step.MaxAge = x.status, x.took, x.maxAge()
+	x, err := r.perform(one.miss.expected(ctx), one.ask, v)
+	step.exchanged(x)
 	body := ""
 	if err == nil {
 		body, err = one.read(x)

@@ -277,7 +277,8 @@ func (s *search) joinFilter(v values) (string, error) {
 func (r *REST) ask(ctx context.Context, l *lookup, s *search, a attempt, result *Result) []kept {
 	step := Request{Lookup: l.kind, Asked: a.asked}
 	x, err := r.list(ctx, s, &a.values, l.detail != nil)
-	step.Status, step.Took, step.MaxAge, step.Returned = x.status, x.took, x.maxAge(), len(x.records)
+	step.exchanged(x)
+	step.Returned = len(x.records)
 	if err != nil {
 		step.Err = r.explain(l.kind, err)
 		result.Err = step.Err

@@ -12,6 +12,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/screenpop/caddy-screenpop/internal/credential"
+	"github.com/screenpop/caddy-screenpop/internal/protect"
 )
 
 // session opens sessions as a [Login] says.
@@ -53,7 +54,7 @@ func (s *session) run(ctx context.Context, step loginStep, v values, taken map[s
 		s.keepSecret(taken)
 		return err
 	}
-	x, err := s.crm.attempt(ctx, step.ask, v, s.crm.api, nil)
+	x, err := s.crm.attempt(protect.Exempt(ctx), step.ask, v, s.crm.api, nil)
 	if err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/screenpop/caddy-screenpop/internal/protect"
 )
 
 // Witness sees every exchange of a [REST], for the person who sets it up.
@@ -137,7 +139,7 @@ type tokenTransport struct{ crm *REST }
 
 func (t tokenTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	started := time.Now()
-	response, err := t.crm.client.Transport.RoundTrip(request)
+	response, err := t.crm.client.Transport.RoundTrip(request.WithContext(protect.Exempt(request.Context())))
 	t.crm.witness.Load().token(t.crm, request, response, time.Since(started), err)
 	return response, err
 }

@@ -1,0 +1,59 @@
+package protect
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+)
+
+// wholeBody is the body of an answer that was read.
+type wholeBody struct {
+	rest *bytes.Reader
+	all  []byte
+	// err is why the answer broke off.
+	err error
+}
+
+func (w *wholeBody) Read(p []byte) (int, error) {
+	n, err := w.rest.Read(p)
+	if err == io.EOF && w.err != nil { //nolint:errorlint // a bytes.Reader returns it so
+		return n, w.err
+	}
+	return n, err
+}
+
+func (w *wholeBody) Close() error { return nil }
+
+// mostAhead is how much room is made at once for an answer that says how long it
+// will be: it may not be true.
+const mostAhead = 1 << 20
+
+// readWhole reads an answer, at most one byte beyond the longest, and gives the
+// connection back.
+func readWhole(response *http.Response, longest int64) error {
+	var read bytes.Buffer
+	if response.ContentLength > 0 {
+		read.Grow(int(min(response.ContentLength, mostAhead)) + bytes.MinRead)
+	}
+	_, err := read.ReadFrom(io.LimitReader(response.Body, longest+1))
+	_ = response.Body.Close()
+	response.Body = &wholeBody{bytes.NewReader(read.Bytes()), read.Bytes(), err}
+	return err
+}
+
+// brokenOff is why an answer is not whole.
+func brokenOff(response *http.Response) error {
+	if body, ok := response.Body.(*wholeBody); ok {
+		return body.err
+	}
+	return nil
+}
+
+// ReadAll reads the body of an answer, at most one byte beyond the longest. It
+// does not copy what a [Transport] has read already.
+func ReadAll(response *http.Response, longest int64) ([]byte, error) {
+	if body, ok := response.Body.(*wholeBody); ok {
+		return body.all, body.err
+	}
+	return io.ReadAll(io.LimitReader(response.Body, longest+1))
+}
