@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/screenpop/caddy-screenpop/internal/credential"
 	"github.com/screenpop/caddy-screenpop/internal/crm"
 	"github.com/screenpop/caddy-screenpop/internal/lookup"
+	"github.com/screenpop/caddy-screenpop/internal/protect"
 	"github.com/screenpop/caddy-screenpop/internal/template"
 )
 
@@ -26,6 +28,8 @@ var (
 	memories = caddy.NewUsagePool()
 	// credentials hold tokens and sessions.
 	credentials = caddy.NewUsagePool()
+	// guards hold what is known of CRMs that fail or limit us.
+	guards = caddy.NewUsagePool()
 )
 
 type lastingMemory struct{ *lookup.Memory }
@@ -40,6 +44,11 @@ type lastingCredentials struct{ *credential.State }
 
 // Destruct has nothing to do.
 func (lastingCredentials) Destruct() error { return nil }
+
+type lastingGuard struct{ *protect.State }
+
+// Destruct has nothing to do.
+func (lastingGuard) Destruct() error { return nil }
 
 // prepareEngine makes the engine, which goes on with what is remembered.
 func (h *Handler) prepareEngine(connectors []crm.Connector, written []json.RawMessage) error {
@@ -87,8 +96,9 @@ func (h *Handler) forget() error {
 	return nil
 }
 
-// resume goes on with the token or session that there is.
-func (c *REST) resume() error {
+// resume goes on with the token or session that there is, and with what is known
+// of the CRM's health.
+func (c *REST) resume(fresh *protect.State) error {
 	state, _, err := credentials.LoadOrNew(c.print, func() (caddy.Destructor, error) {
 		return lastingCredentials{credential.NewState()}, nil
 	})
@@ -97,6 +107,15 @@ func (c *REST) resume() error {
 	}
 	c.credentials = c.print
 	c.engine.Resume(state.(lastingCredentials).State)
+	if c.guard == nil {
+		return nil
+	}
+	guard, _, err := guards.LoadOrNew(c.print, func() (caddy.Destructor, error) { return lastingGuard{fresh}, nil })
+	if err != nil {
+		return err
+	}
+	c.guarded = true
+	c.guard.Adopt(guard.(lastingGuard).State)
 	return nil
 }
 
@@ -107,6 +126,11 @@ func (c *REST) release() error {
 	}
 	_, err := credentials.Delete(c.credentials)
 	c.credentials = ""
+	if c.guarded {
+		_, guardErr := guards.Delete(c.print)
+		c.guarded = false
+		err = errors.Join(err, guardErr)
+	}
 	return err
 }
 

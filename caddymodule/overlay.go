@@ -53,6 +53,7 @@ func (c *REST) withPreset() (*REST, error) {
 	complete.Timeout = cmp.Or(c.Timeout, base.Timeout)
 	complete.Window = cmp.Or(c.Window, base.Window)
 	complete.Limit = cmp.Or(c.Limit, base.Limit)
+	complete.Protect = overlayProtect(base.Protect, c.Protect)
 	complete.Lookups, err = overlayLookups(base.Lookups, c.Lookups)
 	return &complete, err
 }

@@ -270,3 +270,21 @@ func TestSettingsThatNothingNeedsAreNotMissed(t *testing.T) {
 		})
 	}
 }
+
+func TestTheProtectionIsLaidOverOptionByOption(t *testing.T) {
+	base := read(t, "protect {\n\tconcurrent 4\n\trate 5 1s\n}").Protect
+	for options, want := range map[string]Protect{
+		"":                             {Concurrent: 4, Rate: &Rate{5, 1e9}},
+		"protect {\n\tconcurrent 2\n}": {Concurrent: 2, Rate: &Rate{5, 1e9}},
+		"protect {\n\trate 50 1s\n}":   {Concurrent: 4, Rate: &Rate{50, 1e9}},
+		"protect {\n\tbreaker off\n}":  {Concurrent: 4, Rate: &Rate{5, 1e9}, Breaker: &Breaker{Off: true}},
+		"protect off":                  {Off: true},
+	} {
+		if got := overlayProtect(base, read(t, options).Protect); !reflect.DeepEqual(*got, want) {
+			t.Errorf("%q: %+v", options, *got)
+		}
+	}
+	if alone := read(t, "protect off").Protect; overlayProtect(nil, alone) != alone {
+		t.Error("what only the user writes is lost")
+	}
+}

@@ -18,6 +18,7 @@ import (
 	"github.com/screenpop/caddy-screenpop/internal/credential"
 	"github.com/screenpop/caddy-screenpop/internal/crm"
 	"github.com/screenpop/caddy-screenpop/internal/mistake"
+	"github.com/screenpop/caddy-screenpop/internal/protect"
 	"github.com/screenpop/caddy-screenpop/internal/template"
 )
 
@@ -56,6 +57,10 @@ type REST struct {
 	// `reverse_proxy`. Default: `http`.
 	TransportRaw json.RawMessage `json:"transport,omitempty" caddy:"namespace=http.reverse_proxy.transport inline_key=protocol"`
 
+	// How many requests the CRM bears, and what is done when it fails. Default: on,
+	// with the defaults of its options.
+	Protect *Protect `json:"protect,omitempty"`
+
 	// Where in a Caddyfile the options stand whose values are known only when
 	// the configuration loads; used in errors. Written by the Caddyfile adapter.
 	Sources map[string]string `json:"sources,omitempty"`
@@ -65,6 +70,9 @@ type REST struct {
 	searches    *inUse
 	print       string // the fingerprint of what was loaded
 	credentials string // the key of what was taken from the pool of credentials
+	guard       *protect.Transport
+	guarded     bool // whether its state was taken from the pool of guards
+	warmer      *warmer
 }
 
 // declarations are what a definition asks its user for.
@@ -81,14 +89,18 @@ func (REST) CaddyModule() caddy.ModuleInfo {
 // Provision compiles the definition. It does not ask the CRM anything.
 func (c *REST) Provision(ctx caddy.Context) error {
 	written := c.TransportRaw // loading clears it
-	transport, err := c.loadTransport(ctx)
+	state, err := c.newState()
+	if err != nil {
+		return located(mistake.In(c.title(), err), c.Sources, 1)
+	}
+	transport, err := c.loadTransport(ctx, state)
 	if err != nil {
 		return located(mistake.In(c.title(), mistake.In("transport", err)), c.Sources, 1)
 	}
 	logger := ctx.Logger()
 	known := &notedSettings{}
 	engine, err := c.compile(known.noting(loadedSettings()), host{
-		transport: separateRequests{transport},
+		transport: c.protected(transport, state),
 		store:     tokenStore{ctx.Storage()},
 		lost: func(err error) {
 			message := "a CRM no longer accepts its credentials; until they are mended, callers are not looked up in it"
@@ -105,10 +117,15 @@ func (c *REST) Provision(ctx caddy.Context) error {
 	if c.print, err = c.fingerprint(known, written); err != nil {
 		return err
 	}
-	return c.resume()
+	if err := c.resume(state); err != nil {
+		return err
+	}
+	c.watch(logger)
+	c.warmer, err = newWarmer(ctx, engine, transport)
+	return err
 }
 
-func (c *REST) loadTransport(ctx caddy.Context) (http.RoundTripper, error) {
+func (c *REST) loadTransport(ctx caddy.Context, state *protect.State) (http.RoundTripper, error) {
 	if c.TransportRaw == nil {
 		c.TransportRaw = json.RawMessage(`{"protocol":"http"}`)
 	}
@@ -120,12 +137,17 @@ func (c *REST) loadTransport(ctx caddy.Context) (http.RoundTripper, error) {
 	if !ok {
 		return nil, fmt.Errorf("%T can't send HTTP requests", loaded)
 	}
-	return transport, nil
+	pool(transport, state)
+	return separateRequests{transport}, nil
 }
 
 // Cleanup ends what runs in the background, once the last search has ended: calls
 // outlive their configuration. It is called after a failed Provision too.
 func (c *REST) Cleanup() error {
+	c.warmer.end()
+	if c.guard != nil {
+		c.guard.Close()
+	}
 	if c.engine != nil {
 		c.searches.retire(c.engine.Close)
 	}
@@ -159,6 +181,9 @@ func (c *REST) compile(known template.Settings, host host) (*crm.REST, error) {
 	}
 	if err := complete.checkTimes(); err != nil {
 		return nil, err
+	}
+	if _, err := complete.Protect.options(); err != nil {
+		return nil, mistake.In("protect", err)
 	}
 	engine, err := crm.Compile(complete.Definition, crm.Options{
 		Transport: host.transport,

@@ -31,6 +31,7 @@ import (
 //		fail          status <code...> | <CEL>
 //		otherwise     off
 //		transport     <name> { ... }
+//		protect       off | { ... }
 //		search_url    <template>
 //		create_url    <template>
 //
@@ -76,7 +77,7 @@ type restParser struct {
 }
 
 var restOptions = []string{
-	"name", "api", "header", "auth", "timeout", "window", "limit", "spellings", "dialect", "miss", "fail", "otherwise", "transport", "lookup",
+	"name", "api", "header", "auth", "timeout", "window", "limit", "spellings", "dialect", "miss", "fail", "otherwise", "transport", "protect", "lookup",
 	"search_url", "create_url", "credential", "setting",
 }
 
@@ -142,6 +143,8 @@ func (p *restParser) option(d *caddyfile.Dispenser) error {
 		return value(d, &p.rest.CreateURL, "create_url {crm.url}/contacts/new?phone={number.e164}")
 	case "transport":
 		return p.transport(d)
+	case "protect":
+		return p.protect(d)
 	case "lookup":
 		return p.lookup(d)
 	case "credential":

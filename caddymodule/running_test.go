@@ -51,12 +51,15 @@ func serveWith(t testing.TB, globals, storage, site string) *gateway {
 }
 
 // load gives the running Caddy another site, as a reload does.
-func (g *gateway) load(site string) error {
+func (g *gateway) load(site string) error { return g.loadWith("grace_period 1s", site) }
+
+// loadWith does so with a global option.
+func (g *gateway) loadWith(option, site string) error {
 	config, err := adapt(fmt.Sprintf(`{
 	admin off
 	auto_https off
 	persist_config off
-	grace_period 1s
+	%s
 	storage file_system %q
 	%s
 	log {
@@ -70,7 +73,7 @@ http://%s {
 	log
 %s
 }
-`, g.storage, g.globals, g.logFile, g.address, site))
+`, option, g.storage, g.globals, g.logFile, g.address, site))
 	if err != nil {
 		return err
 	}

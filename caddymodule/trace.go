@@ -206,6 +206,12 @@ func (r loggedRequest) MarshalLogObject(object zapcore.ObjectEncoder) error {
 	}
 	object.AddInt("status", r.Status)
 	object.AddDuration("took", r.Took)
+	if r.Waited > 0 {
+		object.AddDuration("waited", r.Waited)
+	}
+	if r.Tries > 1 {
+		object.AddInt("tries", r.Tries)
+	}
 	object.AddInt("returned", r.Returned)
 	object.AddInt("kept", r.Kept)
 	if r.Dropped > 0 {

@@ -28,6 +28,10 @@ func (s *State) Transport(next http.RoundTripper, longest int64) *Transport {
 	return &Transport{state: s, next: next, longest: longest}
 }
 
+// Adopt goes on with a state that there was before. It is called before the
+// transport is used.
+func (t *Transport) Adopt(state *State) { t.state = state }
+
 // Listen has changes told from now on until Close: to the newest transport of
 // those that listen.
 func (t *Transport) Listen(listener func(Change)) {
