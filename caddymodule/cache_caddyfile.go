@@ -1,7 +1,6 @@
 package caddymodule
 
 import (
-	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -65,22 +64,4 @@ func durationOrOff(d *caddyfile.Dispenser, into *caddy.Duration, example string)
 		return nil
 	}
 	return duration(d, into, example)
-}
-
-// count reads a whole number above 0.
-func count(d *caddyfile.Dispenser, into *int, example string) error {
-	option := d.Val()
-	if *into != 0 {
-		return twice(d, option)
-	}
-	var text string
-	if err := value(d, &text, example); err != nil {
-		return err
-	}
-	number, err := strconv.Atoi(text)
-	if err != nil || number < 1 {
-		return d.Errf("%s: %q is not a number of 1 or more; write for example: %s", option, text, example)
-	}
-	*into = number
-	return nil
 }

@@ -29,17 +29,19 @@ import (
 func TestAnOutageUnderLoadEndsWithTheOutage(t *testing.T) {
 	const agents, calls = 64, 30
 	crm := newSocketCRM(t, found)
-	g := serve(t, crm.site("200ms", "protect {\n\tbreaker 5 300ms\n}"))
+	site := crm.site("200ms", "timeout 300ms\n\tprotect {\n\tbreaker 5 300ms\n}")
+	g := serve(t, strings.Replace(site, "region FR", "region FR\n\tcache off", 1))
 	g.ringUntilFound(t)
 
 	crm.behave(hanging)
 	before := crm.asked.Load()
+	var callers atomic.Int64 // every call from another number: one lookup each
 	outage := func() {
 		var ringing sync.WaitGroup
 		for range agents {
 			ringing.Go(func() {
 				for range calls {
-					if got := g.ring("0199000001"); got.status != 200 || !strings.HasPrefix(fmt.Sprint(got.field("url")), "https://unreachable.example.com") {
+					if got := g.ring(fmt.Sprintf("06%08d", callers.Add(1))); got.status != 200 || !strings.HasPrefix(fmt.Sprint(got.field("url")), "https://unreachable.example.com") {
 						t.Errorf("answered %d %s", got.status, got.body)
 					}
 				}
@@ -48,9 +50,9 @@ func TestAnOutageUnderLoadEndsWithTheOutage(t *testing.T) {
 		ringing.Wait()
 	}
 	outage()
-	heap, goroutines := inUse()
+	heap, goroutines := footprint()
 	outage()
-	laterHeap, laterGoroutines := inUse()
+	laterHeap, laterGoroutines := footprint()
 	if laterHeap > heap+8<<20 || laterGoroutines > goroutines+agents {
 		t.Errorf("%d KiB and %d goroutines, and later %d KiB and %d", heap>>10, goroutines, laterHeap>>10, laterGoroutines)
 	}
@@ -75,7 +77,7 @@ func TestAnOutageUnderLoadEndsWithTheOutage(t *testing.T) {
 	ringing.Wait()
 }
 
-func inUse() (heap uint64, goroutines int) {
+func footprint() (heap uint64, goroutines int) {
 	runtime.GC()
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
