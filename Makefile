@@ -17,7 +17,7 @@ LDFLAGS        := -s -w
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 APT   = $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends --no-remove
 
-.PHONY: run build test lint unit xcaddy browser realcrm tryton rt vendure fuzz bench gcc chromium tryton-server rt-server npm clean
+.PHONY: run build test lint unit xcaddy browser realcrm tryton rt vendure fuzz bench gcc chromium node tryton-server rt-server npm clean
 
 ## run: build everything and start the demo: gateway, demo CRM, agent simulator
 run: bin/demo
@@ -26,7 +26,7 @@ run: bin/demo
 ## build: the same Caddy as xcaddy makes, and the demo
 build: bin/screenpop bin/demo
 
-GO_SOURCES := $(shell find . -name '*.go' -not -path './bin/*' -not -path './browser/*' -not -path './realcrm/*' -not -path './tools/*') go.mod go.sum \
+GO_SOURCES := $(shell find . -name '*.go' -not -path './bin/*' -not -path './bench/*' -not -path './browser/*' -not -path './realcrm/*' -not -path './tools/*') go.mod go.sum \
 	$(shell find internal -type f -not -name '*.go' -not -path '*/testdata/*')
 
 bin/screenpop: $(GO_SOURCES)
@@ -44,6 +44,7 @@ lint: bin/golangci-lint
 	cd browser && go vet ./...
 	cd realcrm && go vet ./...
 	bin/golangci-lint run ./...
+	cd bench && ../bin/golangci-lint run --config ../.golangci.yml ./...
 	cd browser && ../bin/golangci-lint run --config ../.golangci.yml ./...
 	cd realcrm && ../bin/golangci-lint run --config ../.golangci.yml ./...
 
@@ -88,9 +89,10 @@ fuzz:
 		done; \
 	done
 
-## bench: every benchmark
-bench:
+## bench: every benchmark, and the gateway beside reverse_proxy, respond and Node.js
+bench: bin/screenpop node
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+	cd bench && go run . -caddy $(CURDIR)/bin/screenpop -output ../docs
 
 bin/golangci-lint bin/xcaddy: tools/go.mod tools/go.sum
 	cd tools && go build -o ../bin/ github.com/golangci/golangci-lint/v2/cmd/golangci-lint github.com/caddyserver/xcaddy/cmd/xcaddy
@@ -106,6 +108,9 @@ $(AXE)/package/axe.min.js: | npm
 
 gcc:
 	@command -v gcc >/dev/null || { $(SUDO) apt-get update -qq && $(APT) gcc libc6-dev; }
+
+node:
+	@command -v node >/dev/null || { $(SUDO) apt-get update -qq && $(APT) nodejs; }
 
 chromium:
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update -qq && $(APT) chromium; }

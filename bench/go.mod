@@ -1,0 +1,3 @@
+module github.com/screenpop/caddy-screenpop/bench
+
+go 1.26
