@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -20,7 +21,7 @@ type stub struct {
 const answer = `{"action":"popup","event":"EventRinging","url":"https://crm.example.com/contacts/4711","title":"Rosa Marin"}` + "\n"
 
 func startStub() (*stub, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -72,7 +73,7 @@ func quantile(sorted []time.Duration, q float64) time.Duration {
 
 // ring sends calls over one connection.
 func (l load) ring(until time.Time, next func() int64) (took []time.Duration, err error) {
-	connection, err := net.Dial("tcp", l.address)
+	connection, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", l.address)
 	if err != nil {
 		return nil, err
 	}

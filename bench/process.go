@@ -31,7 +31,7 @@ func start(ctx context.Context, directory string, environment []string, name str
 // await waits until something listens at an address.
 func (p *process) await(address string) error {
 	for range 200 {
-		connection, err := net.DialTimeout("tcp", address, time.Second)
+		connection, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "tcp", address)
 		if err == nil {
 			return connection.Close()
 		}
@@ -77,7 +77,7 @@ func (p *process) proc(file string) string {
 
 // freePort returns an address that nothing listens at.
 func freePort() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}

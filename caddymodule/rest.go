@@ -243,7 +243,7 @@ type separateRequests struct{ http.RoundTripper }
 
 func (s separateRequests) RoundTrip(request *http.Request) (*http.Response, error) {
 	ctx := context.WithValue(request.Context(), caddyhttp.VarsCtxKey, map[string]any{})
-	ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
+	ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewEmptyReplacer())
 	response, err := s.RoundTripper.RoundTrip(request.WithContext(ctx))
 	if dial, ok := errors.AsType[reverseproxy.DialError](err); ok {
 		text := dial.Error() // it hides what it wraps

@@ -131,6 +131,9 @@ var onlyZeros = regexp.MustCompile(`^0+$`)
 // isWithheld reports whether a text is what stands for a withheld number:
 // nothing, "anonymous", "private", zeros, ...
 func isWithheld(bare string) bool {
+	if isBare(bare) && strings.Trim(bare, "+0") != "" {
+		return withheldWords[bare]
+	}
 	word := strings.ToLower(strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
 			return r

@@ -115,6 +115,9 @@ func (r Region) Parse(text string) (Number, error) {
 // plausible refuses what libphonenumber would read with too much good will:
 // it takes letters for a telephone keypad's, so "unknown123" becomes digits.
 func (r Region) plausible(bare string) error {
+	if isBare(bare) && len(bare) <= maxText && len(bare) > minDigits {
+		return nil
+	}
 	switch {
 	case len(bare) > maxText:
 		return fmt.Errorf("%w: %d characters are too many", ErrNotANumber, len(bare))
@@ -129,7 +132,7 @@ func (r Region) plausible(bare string) error {
 func (r Region) parse(text string) (Number, error) {
 	if digits, ok := r.softwarePrefix(text); ok {
 		if abroad := international(digits); abroad != nil {
-			return r.number(abroad), nil
+			return r.number(abroad, true), nil
 		}
 		return Number{}, ErrNotANumber
 	}
@@ -140,15 +143,15 @@ func (r Region) parse(text string) (Number, error) {
 	valid := phonenumbers.IsValidNumber(parsed)
 	if !valid || r.withoutPlus(text) {
 		if abroad := withPlus(text); abroad != nil {
-			return r.number(abroad), nil
+			return r.number(abroad, true), nil
 		}
 	}
 	if !valid {
 		if sister := r.inFamily(text); sister != nil {
-			return r.number(sister), nil
+			return r.number(sister, true), nil
 		}
 	}
-	return r.number(parsed), nil
+	return r.number(parsed, valid), nil
 }
 
 // softwarePrefix cuts off the 00 that software writes for abroad where people
@@ -223,7 +226,8 @@ func international(digits string) *phonenumbers.PhoneNumber {
 	return parsed
 }
 
-func (r Region) number(parsed *phonenumbers.PhoneNumber) Number {
+// number keeps what was read; valid is whether it fits a range of its plan.
+func (r Region) number(parsed *phonenumbers.PhoneNumber, valid bool) Number {
 	extension := parsed.GetExtension()
 	parsed.Extension = nil // spellings are of the line, not of a desk behind it
 	nsn := phonenumbers.GetNationalSignificantNumber(parsed)
@@ -233,7 +237,7 @@ func (r Region) number(parsed *phonenumbers.PhoneNumber) Number {
 		idd:       r.idd,
 		domestic:  r.isDomestic(parsed),
 		extension: extension,
-		valid:     phonenumbers.IsValidNumber(parsed),
+		valid:     valid,
 		possible:  phonenumbers.IsPossibleNumberWithReason(parsed) == phonenumbers.IS_POSSIBLE,
 		parsed:    parsed,
 	}

@@ -5,7 +5,12 @@
 // Source: XiVO documentation, "third party integration", 2016.02 to 2024.05.
 package xucmgt
 
-import "github.com/tidwall/gjson"
+import (
+	"encoding/json"
+	"sync"
+
+	"github.com/tidwall/gjson"
+)
 
 // Call is one ringing call, as the agent's browser describes it. Every part
 // may be absent: payloads differ between releases, and direct calls have no
@@ -29,8 +34,25 @@ type Call struct {
 	// transfers. To be treated as opaque.
 	ID string
 
-	// payload is the posted document in canonical form, without the token.
-	payload []byte
+	// payload is the posted document, without the token.
+	payload *payload
+}
+
+// payload is a document that is written only when somebody asks for a part of
+// it: most calls are answered without.
+type payload struct {
+	document map[string]any // never changed
+	once     sync.Once
+	written  []byte
+}
+
+// bytes is the document in canonical form.
+func (p *payload) bytes() []byte {
+	if p == nil {
+		return nil
+	}
+	p.once.Do(func() { p.written, _ = json.Marshal(p.document) }) // it came out of a JSON decoder
+	return p.written
 }
 
 // User is the agent, as XiVO knows them. The agent's live session token is
@@ -62,10 +84,10 @@ func (c Call) DID() string { return c.UserData[dialledNumber] }
 // payload's own names ("queue.displayName"), as text. Something absent or null
 // is "". The agent's token can't be reached.
 func (c Call) Get(path string) string {
-	if len(c.payload) == 0 {
+	if c.payload == nil {
 		return ""
 	}
-	return gjson.GetBytes(c.payload, path).String()
+	return gjson.GetBytes(c.payload.bytes(), path).String()
 }
 
 // JSON returns the posted document, without the agent's token; nil for a call
@@ -75,7 +97,7 @@ func (c Call) JSON() []byte { return c.payload }
 // Payload returns the posted document as decoded JSON, without the agent's
 // token and with whole numbers as int64. It is made anew at each call.
 func (c Call) Payload() map[string]any {
-	document, err := decodeObject(c.payload)
+	document, err := decodeObject(c.payload.bytes())
 	if err != nil {
 		return map[string]any{}
 	}

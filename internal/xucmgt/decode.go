@@ -67,9 +67,7 @@ func Decode(body []byte) (Call, error) {
 	}
 
 	forgetToken(document)
-	if call.payload, err = json.Marshal(document); err != nil {
-		return Call{}, fmt.Errorf("keeping the payload: %w", err)
-	}
+	call.payload = &payload{document: document}
 	return call, nil
 }
 
