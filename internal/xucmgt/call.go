@@ -84,8 +84,11 @@ func (c Call) DID() string { return c.UserData[dialledNumber] }
 // payload's own names ("queue.displayName"), as text. Something absent or null
 // is "". The agent's token can't be reached.
 func (c Call) Get(path string) string {
-	if c.payload == nil {
+	switch {
+	case c.payload == nil:
 		return ""
+	case path == "caller": // what is looked up, unless configured otherwise
+		return c.Caller
 	}
 	return gjson.GetBytes(c.payload.bytes(), path).String()
 }
