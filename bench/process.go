@@ -56,19 +56,8 @@ func (p *process) cpu() time.Duration {
 	return time.Duration(user+system) * time.Second / clockTick
 }
 
-// memory is how much of it the program has, in MiB.
-func (p *process) memory() int {
-	for line := range strings.Lines(p.proc("status")) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kib, _ := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")))
-			return kib / 1024
-		}
-	}
-	return 0
-}
-
 func (p *process) proc(file string) string {
-	content, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.command.Process.Pid), file))
+	content, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.command.Process.Pid), file)) //nolint:gosec // of our own process
 	if err != nil {
 		return ""
 	}

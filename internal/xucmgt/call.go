@@ -95,7 +95,7 @@ func (c Call) Get(path string) string {
 
 // JSON returns the posted document, without the agent's token; nil for a call
 // that was not posted.
-func (c Call) JSON() []byte { return c.payload }
+func (c Call) JSON() []byte { return c.payload.bytes() }
 
 // Payload returns the posted document as decoded JSON, without the agent's
 // token and with whole numbers as int64. It is made anew at each call.
