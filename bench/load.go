@@ -162,6 +162,6 @@ func discard(reader *bufio.Reader, length int, chunked bool) error {
 }
 
 // sameCaller always calls from one number, and otherCaller never twice from the
-// same: French mobile numbers.
-func sameCaller(int64) string    { return "0639980001" }
-func otherCaller(n int64) string { return fmt.Sprintf("06%08d", n%100_000_000) }
+// same: French mobile numbers that there can be.
+func sameCaller(int64) string    { return "0612345678" }
+func otherCaller(n int64) string { return fmt.Sprintf("06%08d", 10_000_000+n%60_000_000) }

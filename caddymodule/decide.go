@@ -71,7 +71,7 @@ func (h *Handler) read(text string) caller {
 	if slices.ContainsFunc(h.internal, func(p phone.Pattern) bool { return p.Match(h.region, text) }) {
 		return caller{text: text, colleague: true}
 	}
-	number, err := h.region.Parse(text)
+	number, err := h.numbers.Parse(text)
 	return caller{text: text, number: number, notANumber: err}
 }
 

@@ -97,6 +97,7 @@ type Handler struct {
 	deadline time.Duration
 	origins  origins
 	region   phone.Region
+	numbers  *phone.Reader
 	internal []phone.Pattern
 	lookupBy []*template.Template[xucmgt.Call]
 	rules    *pop.Rules
@@ -197,6 +198,7 @@ func (h *Handler) prepare(known template.Settings) (err error) {
 	if h.region, err = parseRegion(h.Region); err != nil {
 		return mistake.In("region", err)
 	}
+	h.numbers = phone.NewReader(h.region)
 	if h.internal, err = parseInternal(h.Internal); err != nil {
 		return mistake.In("internal", err)
 	}
