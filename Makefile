@@ -1,6 +1,6 @@
 # The two commands that matter are `make run` and `make test`. Both install
 # what they need: Go modules, and on Debian a C compiler (for the race detector),
-# Chromium (for the browser tests), and Tryton, Request Tracker, Node.js and
+# Redis (for the shared cache), Chromium (for the browser tests), and Tryton, Request Tracker, Node.js and
 # Vendure (for the tests with real CRMs).
 
 MODULE        := github.com/screenpop/caddy-screenpop
@@ -17,7 +17,7 @@ LDFLAGS        := -s -w
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 APT   = $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends --no-remove
 
-.PHONY: run build test lint unit xcaddy browser realcrm tryton rt vendure fuzz bench gcc chromium node tryton-server rt-server npm clean
+.PHONY: run build test lint unit xcaddy browser realcrm tryton rt vendure fuzz bench gcc redis chromium node tryton-server rt-server npm clean
 
 ## run: build everything and start the demo: gateway, demo CRM, agent simulator
 run: bin/demo
@@ -49,7 +49,7 @@ lint: bin/golangci-lint
 	cd realcrm && ../bin/golangci-lint run --config ../.golangci.yml ./...
 
 ## unit: unit, adaptation and integration tests and fuzz seeds, with the race detector
-unit: gcc
+unit: gcc redis
 	CGO_ENABLED=1 go test -race ./...
 
 ## xcaddy: build as users do, and check what they get
@@ -111,6 +111,9 @@ gcc:
 
 node:
 	@command -v node >/dev/null || { $(SUDO) apt-get update -qq && $(APT) nodejs; }
+
+redis:
+	@{ command -v valkey-server || command -v redis-server; } >/dev/null || { $(SUDO) apt-get update -qq && $(APT) redis-server; }
 
 chromium:
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update -qq && $(APT) chromium; }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/screenpop/caddy-screenpop/internal/fleet"
 	"github.com/screenpop/caddy-screenpop/internal/lookup"
 	"github.com/screenpop/caddy-screenpop/internal/mistake"
 	"github.com/screenpop/caddy-screenpop/internal/template"
@@ -33,6 +34,23 @@ type Cache struct {
 	// How many callers are remembered, for each CRM. One of whom it said more than
 	// a kibibyte counts as several. Default: 100000.
 	Size int `json:"size,omitempty"`
+
+	// Where the gateways of a fleet remember together, so that a CRM is asked once
+	// for all of them. Default: nowhere.
+	Shared *SharedCache `json:"shared,omitempty"`
+}
+
+// SharedCache is a Redis or Valkey. What is stored there is encrypted, and
+// numbers are hashed. When it is down, each gateway goes on by itself.
+type SharedCache struct {
+	// Its address: `redis://redis.example.com:6379/0`, `rediss://` for TLS, with
+	// user and password if it wants them. Required.
+	URL string `json:"url"`
+
+	// What is stored is encrypted with this secret, of 16 characters or more,
+	// together with the CRM's configuration. Default: with that alone; the
+	// credentials in it make it secret.
+	Key string `json:"key,omitempty"`
 }
 
 // Defaults and bounds of a [Cache].
@@ -44,10 +62,11 @@ const (
 
 	longestTTL  = 24 * time.Hour
 	largestSize = 10_000_000
+	shortestKey = 16
 )
 
 // check finds what is wrong with the options.
-func (c *Cache) check(template.Settings) error {
+func (c *Cache) check(known template.Settings) error {
 	if c == nil {
 		return nil
 	}
@@ -70,7 +89,28 @@ func (c *Cache) check(template.Settings) error {
 	if c.Size < 0 || c.Size > largestSize {
 		return mistake.In("size", fmt.Errorf("%d is not between 1 and %d", c.Size, largestSize))
 	}
-	return nil
+	if c.Shared == nil {
+		return nil
+	}
+	_, _, err := c.Shared.resolve(known)
+	return mistake.In("shared", err)
+}
+
+// resolve returns the address and the key, as far as they are known, and says
+// what is wrong with them.
+func (s *SharedCache) resolve(known template.Settings) (address, key string, err error) {
+	address, resolved, err := resolve(s.URL, known)
+	if err == nil && resolved {
+		err = fleet.Check(address)
+	}
+	if err != nil {
+		return "", "", err
+	}
+	key, resolved, err = resolve(s.Key, known)
+	if err == nil && resolved && key != "" && len(key) < shortestKey {
+		err = fmt.Errorf("the key has fewer than %d characters; make one with: openssl rand -base64 32", shortestKey)
+	}
+	return address, key, err
 }
 
 // off is the time of an option that is switched off.

@@ -5,7 +5,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-var cacheOptions = []string{"ttl", "not_found", "stale", "size"}
+var cacheOptions = []string{"ttl", "not_found", "stale", "size", "shared"}
 
 // cache reads for how long answers are remembered.
 func (p *handlerParser) cache(d *caddyfile.Dispenser) error {
@@ -48,8 +48,28 @@ func (p *handlerParser) cacheOption(d *caddyfile.Dispenser, c *Cache) error {
 		return durationOrOff(d, &c.Stale, "stale 1h")
 	case "size":
 		return count(d, &c.Size, "size 100000")
+	case "shared":
+		return shared(d, c)
 	}
 	return unknownOption(d, cacheOptions...)
+}
+
+// shared reads where a fleet remembers together.
+func shared(d *caddyfile.Dispenser, c *Cache) error {
+	if c.Shared != nil {
+		return twice(d, "shared")
+	}
+	c.Shared = &SharedCache{}
+	switch line := d.RemainingArgs(); len(line) {
+	case 2:
+		c.Shared.Key = line[1]
+		fallthrough
+	case 1:
+		c.Shared.URL = line[0]
+		return nil
+	default:
+		return d.Errf("shared takes an address and a key, if there is to be one; write for example: shared redis://redis.example.com:6379/0 {env.CACHE_KEY}")
+	}
 }
 
 // durationOrOff reads a duration, or that there is none.

@@ -41,6 +41,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			not_found <duration> | off
 //			stale     <duration> | off
 //			size      <entries>
+//			shared    <url> [<key>]
 //		}
 //
 //		crm <connector> [<url>] { ... }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/screenpop/caddy-screenpop/internal/credential"
 	"github.com/screenpop/caddy-screenpop/internal/crm"
+	"github.com/screenpop/caddy-screenpop/internal/fleet"
 	"github.com/screenpop/caddy-screenpop/internal/lookup"
 	"github.com/screenpop/caddy-screenpop/internal/protect"
 	"github.com/screenpop/caddy-screenpop/internal/template"
@@ -30,13 +31,32 @@ var (
 	credentials = caddy.NewUsagePool()
 	// guards hold what is known of CRMs that fail or limit us.
 	guards = caddy.NewUsagePool()
+	// stores are the connections to shared caches.
+	stores = caddy.NewUsagePool()
 )
 
-type lastingMemory struct{ *lookup.Memory }
+type lastingMemory struct {
+	*lookup.Memory
+
+	// store is the key of the store that it uses; "" if it uses none.
+	store string
+}
 
 // Destruct forgets everything, once no configuration uses it.
 func (m lastingMemory) Destruct() error {
 	m.Close()
+	if m.store == "" {
+		return nil
+	}
+	_, err := stores.Delete(m.store)
+	return err
+}
+
+type lastingStore struct{ *fleet.Store }
+
+// Destruct ends the connections.
+func (s lastingStore) Destruct() error {
+	s.Close()
 	return nil
 }
 
@@ -74,15 +94,57 @@ func (h *Handler) memoryOf(connector crm.Connector, written json.RawMessage) (*l
 		print = rest.print
 	}
 	settings := h.Cache.settings()
-	key := fingerprint(print, h.region.String(), fmt.Sprint(settings))
+	identity := []string{print, h.region.String(), fmt.Sprint(settings)}
+	var address, secret string
+	if h.Cache != nil && h.Cache.Shared != nil {
+		var err error
+		if address, secret, err = h.Cache.Shared.resolve(loadedSettings()); err != nil {
+			return nil, err // was found before
+		}
+		identity = append(identity, address, secret)
+	}
+	key := fingerprint(identity...)
 	memory, _, err := memories.LoadOrNew(key, func() (caddy.Destructor, error) {
-		return lastingMemory{lookup.NewMemory(settings)}, nil
+		if address == "" {
+			return lastingMemory{lookup.NewMemory(settings), ""}, nil
+		}
+		return sharedMemory(settings, address, fingerprint(print, h.region.String(), secret))
 	})
 	if err != nil {
 		return nil, err
 	}
 	h.memories = append(h.memories, key)
 	return memory.(lastingMemory).Memory, nil
+}
+
+// sharedMemory makes a memory that remembers together with others that have the
+// same secret.
+func sharedMemory(settings lookup.Settings, address, secret string) (caddy.Destructor, error) {
+	key := fingerprint(address)
+	store, _, err := stores.LoadOrNew(key, func() (caddy.Destructor, error) {
+		opened, err := fleet.Open(address, logStore)
+		return lastingStore{opened}, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	shelf, err := fleet.On(store.(lastingStore).Store, []byte(secret))
+	if err != nil {
+		return nil, err
+	}
+	settings.Shelf = shelf
+	return lastingMemory{lookup.NewMemory(settings), key}, nil
+}
+
+// logStore tells when a shared cache is lost, and when it is found. It outlives
+// the configuration that it was opened for, and that one's logger.
+func logStore(err error) {
+	logger := caddy.Log().Named("http.handlers.screen_pop")
+	if err != nil {
+		logger.Warn("the shared cache can't be reached; each gateway goes on by itself", zap.String("error", oneLine(err)))
+		return
+	}
+	logger.Info("the shared cache can be reached")
 }
 
 // forget gives back what was taken from the pool.

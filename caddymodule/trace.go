@@ -177,7 +177,7 @@ func (r loggedReport) MarshalLogObject(object zapcore.ObjectEncoder) error {
 	if len(r.Result.Pending) > 0 {
 		object.AddString("pending", strings.Join(r.Result.Pending, " "))
 	}
-	if r.Origin == lookup.Cached {
+	if r.Origin == lookup.Cached || r.Origin == lookup.Shared {
 		return nil
 	}
 	return object.AddArray("requests", requests(r.Result.Requests))

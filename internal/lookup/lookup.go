@@ -87,6 +87,8 @@ type Report struct {
 	// when that is longer than it is taken to be fresh.
 	Age   time.Duration
 	Stale bool
+	// fresh is how long another gateway takes it to be so; 0 if none said.
+	fresh time.Duration
 	// Left is set when the call did not wait for it any longer.
 	Left bool
 }
@@ -102,6 +104,8 @@ const (
 	Joined Origin = "another call"
 	// Cached: it is remembered from another call.
 	Cached Origin = "cache"
+	// Shared: another gateway remembers it.
+	Shared Origin = "shared cache"
 )
 
 // found reports whether the CRM knows the caller.

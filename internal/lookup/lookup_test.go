@@ -45,7 +45,7 @@ func hangs(name string, released <-chan struct{}, records ...crm.Record) guest {
 }
 
 // query asks who 04 27 46 63 47 is.
-func query(t *testing.T) crm.Query {
+func query(t testing.TB) crm.Query {
 	t.Helper()
 	region, err := phone.ParseRegion("FR")
 	if err != nil {

@@ -22,6 +22,8 @@ type Settings struct {
 	// Size bounds the memory: in entries, of which one that holds more than a
 	// kibibyte counts as several.
 	Size int
+	// Shelf is where a fleet of gateways remembers too. Default: nowhere.
+	Shelf Shelf
 }
 
 // Memory remembers what one CRM said. It outlives configurations. A nil Memory
@@ -81,19 +83,28 @@ func (m *Memory) keep(key string, report Report) {
 		}
 		return
 	}
-	e := &entry{records: compact(report.Result.Records), since: time.Now().Add(-report.Age), fresh: m.settings.NotFound}
-	if report.found() {
-		e.fresh, e.stale = m.settings.TTL, m.settings.Stale
-	}
-	if said := report.Result.MaxAge(); said > 0 {
-		e.fresh = min(e.fresh, said)
-	}
+	e := &entry{records: compact(report.Result.Records), since: time.Now().Add(-report.Age)}
+	e.fresh, e.stale = m.lasting(report)
 	if e.fresh <= 0 {
 		m.entries.Invalidate(key)
 		return
 	}
 	e.weight = weightOf(key, e.records)
 	m.entries.Set(key, e)
+}
+
+// lasting is for how long an answer is fresh, and then stale.
+func (m *Memory) lasting(report Report) (fresh, stale time.Duration) {
+	fresh = m.settings.NotFound
+	if report.found() {
+		fresh, stale = m.settings.TTL, m.settings.Stale
+	}
+	for _, said := range []time.Duration{report.Result.MaxAge(), report.fresh} {
+		if said > 0 {
+			fresh = min(fresh, said)
+		}
+	}
+	return fresh, stale
 }
 
 // age goes by both clocks: the one that can be set, because a machine that slept

@@ -118,7 +118,7 @@ func (s *Source) ask(q *inquiry, at int) (report Report, f *flight, joined bool)
 			return e.report(s.name, now), nil, false
 		}
 	}
-	f = s.start(key, q.query, how, q.terms.Patient)
+	f = s.start(key, q.query, how, q.terms)
 	f.board(q.seat(at))
 	return Report{}, f, false
 }
@@ -143,7 +143,7 @@ func (s *Source) renew(key string, query crm.Query) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.flights[key] == nil && !s.retired {
-		s.start(key, query, renewing, false)
+		s.start(key, query, renewing, Terms{})
 	}
 }
 
@@ -175,21 +175,25 @@ func flightName(key string, patient bool) string {
 const patientLimit = 2 * time.Minute
 
 // start starts a flight. The lock is held.
-func (s *Source) start(key string, query crm.Query, how mode, patient bool) *flight {
-	f := &flight{name: flightName(key, patient), patient: patient, started: time.Now()}
+func (s *Source) start(key string, query crm.Query, how mode, terms Terms) *flight {
+	f := &flight{name: flightName(key, terms.Patient), patient: terms.Patient, started: time.Now()}
 	f.life, f.abort = context.WithCancelCause(context.Background())
 	s.flights[f.name] = f
-	go s.fly(f, key, query, how)
+	go s.fly(f, key, query, how, terms.Deadline/2)
 	return f
 }
 
-// fly makes a search, for as long as it may take.
-func (s *Source) fly(f *flight, key string, query crm.Query, how mode) {
+// fly makes a search, for as long as it may take. One of another gateway is waited
+// for as long as others says; 0: as long as it may.
+func (s *Source) fly(f *flight, key string, query crm.Query, how mode, others time.Duration) {
 	limit, overdue := s.limit, s.overdue
 	life := f.life
 	if f.patient {
 		limit = max(limit, patientLimit)
 		life, overdue = crm.Patiently(life), &crm.LimitError{Limit: limit}
+	}
+	if others <= 0 {
+		others = limit
 	}
 	ctx, cancel := context.WithTimeoutCause(life, limit, overdue)
 	defer cancel()
@@ -197,9 +201,10 @@ func (s *Source) fly(f *flight, key string, query crm.Query, how mode) {
 	defer deaf.Stop()
 	told := query
 	told.Interim = f.tell
-	report := s.consult(ctx, key, told, how)
+	report, after := s.consult(ctx, key, told, how, others)
 	report.Took = time.Since(f.started)
 	s.land(f, key, report)
+	after()
 	if report.Stale {
 		s.renew(key, query)
 	}
@@ -220,11 +225,6 @@ func (s *Source) land(f *flight, key string, report Report) {
 		s.behind(report)
 	}
 	f.abort(nil) // nothing of it is left
-}
-
-// consult finds out what the CRM says, from another gateway or from the CRM.
-func (s *Source) consult(ctx context.Context, _ string, query crm.Query, _ mode) Report {
-	return s.search(ctx, query)
 }
 
 // search asks the CRM. What a connector returns is checked.
