@@ -36,11 +36,11 @@ type Memory struct {
 // entry is one answer.
 type entry struct {
 	// records are the caller's; none: not found.
-	records []crm.Record
+	records packed
 	since   time.Time
-	// fresh is how long it is taken to be so.
+	// fresh is how long it is taken to be so, and stale how long after that it can
+	// still be answered with.
 	fresh, stale time.Duration
-	weight       uint32
 	// failed is why it could not be renewed.
 	failed atomic.Pointer[error]
 }
@@ -49,7 +49,7 @@ type entry struct {
 func NewMemory(settings Settings) *Memory {
 	return &Memory{settings, otter.Must(&otter.Options[string, *entry]{
 		MaximumWeight: uint64(max(1, settings.Size)), //nolint:gosec // not negative
-		Weigher:       func(_ string, e *entry) uint32 { return e.weight },
+		Weigher:       weigh,
 		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[string, *entry]) time.Duration {
 			return max(e.Value.fresh+e.Value.stale-e.Value.age(time.Now()), time.Nanosecond)
 		}),
@@ -83,13 +83,12 @@ func (m *Memory) keep(key string, report Report) {
 		}
 		return
 	}
-	e := &entry{records: compact(report.Result.Records), since: time.Now().Add(-report.Age)}
+	e := &entry{records: pack(report.Result.Records), since: time.Now().Add(-report.Age)}
 	e.fresh, e.stale = m.lasting(report)
 	if e.fresh <= 0 {
 		m.entries.Invalidate(key)
 		return
 	}
-	e.weight = weightOf(key, e.records)
 	m.entries.Set(key, e)
 }
 
@@ -122,7 +121,7 @@ func (e *entry) isUsable(now time.Time) bool { return e.age(now) < e.fresh+e.sta
 // report is the answer that is remembered.
 func (e *entry) report(name string, now time.Time) Report {
 	age := e.age(now)
-	r := Report{CRM: name, Result: crm.Result{Records: e.records}, Origin: Cached, Age: age, Stale: age >= e.fresh}
+	r := Report{CRM: name, Result: crm.Result{Records: e.records.records()}, Origin: Cached, Age: age, Stale: age >= e.fresh}
 	if err := e.failed.Load(); r.Stale && err != nil {
 		r.Result.Err = &StaleError{Age: age, Err: *err}
 	}
@@ -142,59 +141,15 @@ func (s *StaleError) Error() string {
 // Unwrap returns why it could not be renewed.
 func (s *StaleError) Unwrap() error { return s.Err }
 
-// The weight of entries.
 const (
-	unit       = 1 << 10
-	entryBytes = 250 // of an entry with its key's header, in the cache's own structures too
-	recordSize = 200 // of a record, without its texts
+	// unit is what counts as one entry, in bytes.
+	unit = 1 << 10
+	// entryBytes are those of an entry without its texts, in the cache's own
+	// structures too.
+	entryBytes = 250
 )
 
-// weightOf is the memory that an entry takes, in units.
-func weightOf(key string, records []crm.Record) uint32 {
-	bytes := entryBytes + len(key)
-	for _, r := range records {
-		bytes += recordSize
-		eachText(r, func(text string) { bytes += len(text) + 16 })
-	}
-	return uint32(min(1+bytes/unit, 1<<30)) //nolint:gosec // it fits
-}
-
-func eachText(r crm.Record, do func(string)) {
-	for _, text := range []string{r.CRM, r.Kind, r.ID, r.Name, r.Company, r.Email, r.URL} {
-		do(text)
-	}
-	for _, text := range r.Phones {
-		do(text)
-	}
-	for name, text := range r.Fields {
-		do(name)
-		do(text)
-	}
-}
-
-// compact copies records, so that they do not keep the whole answer in memory
-// that their texts were cut out of.
-func compact(records []crm.Record) []crm.Record {
-	if len(records) == 0 {
-		return nil
-	}
-	copies := make([]crm.Record, len(records))
-	for i, r := range records {
-		r.ID, r.Name, r.Company = strings.Clone(r.ID), strings.Clone(r.Name), strings.Clone(r.Company)
-		r.Kind, r.Email, r.URL = strings.Clone(r.Kind), strings.Clone(r.Email), strings.Clone(r.URL)
-		phones := make([]string, len(r.Phones))
-		for j, text := range r.Phones {
-			phones[j] = strings.Clone(text)
-		}
-		r.Phones = phones
-		if r.Fields != nil {
-			fields := make(map[string]string, len(r.Fields))
-			for name, text := range r.Fields {
-				fields[name] = strings.Clone(text)
-			}
-			r.Fields = fields
-		}
-		copies[i] = r
-	}
-	return copies
+// weigh returns the memory that an entry takes, in units.
+func weigh(key string, e *entry) uint32 {
+	return uint32(min(1+(entryBytes+len(key)+len(e.records))/unit, 1<<30)) //nolint:gosec // it fits
 }
