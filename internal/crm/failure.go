@@ -80,6 +80,9 @@ func Overdue(crm, lookup string, cause error) error {
 	if deadline, ok := errors.AsType[*DeadlineError](cause); ok {
 		return &Failure{CRM: crm, Lookup: lookup, Problem: deadline.Error() + slowOrHangs}
 	}
+	if errors.Is(cause, context.DeadlineExceeded) {
+		return &Failure{CRM: crm, Lookup: lookup, Problem: "no answer in time" + slowOrHangs}
+	}
 	return &Failure{CRM: crm, Lookup: lookup, Problem: cause.Error()}
 }
 
