@@ -147,7 +147,7 @@ func TestAReloadLosesNoCall(t *testing.T) {
 	}))
 	t.Cleanup(crm.Close)
 	site := func(page string) string {
-		s := (&socketCRM{address: strings.TrimPrefix(crm.URL, "http://")}).site("1m", "timeout 1m\nprotect {\n\tconcurrent 2000\n}")
+		s := (&socketCRM{address: strings.TrimPrefix(crm.URL, "http://")}).site("1m", "timeout 1m\nlimit 1m\nprotect {\n\tconcurrent 2000\n}")
 		return strings.Replace(s, "https://crm.example.com/contacts/", "https://crm.example.com/"+page+"/", 1)
 	}
 	g := serve(t, site("old"))

@@ -239,9 +239,21 @@ func TestACRMThatLimitsIsNotAskedUntilItsTime(t *testing.T) {
 	g.unasked(t, "429 Too Many Requests")
 	crm.behave(found)
 	g.unasked(t, "not asked: the CRM limits how often it may be asked, and wants to be left alone for another 1h0m0s")
+
+	// A reload does not forget it, unless the CRM is another one or asked otherwise.
+	if err := g.load(crm.site("21s", "")); err != nil {
+		t.Fatal(err)
+	}
+	g.settle()
+	g.unasked(t, "not asked: the CRM limits how often it may be asked")
 	if got := crm.asked.Load(); got != 1 {
 		t.Errorf("it was asked %d times", got)
 	}
+	if err := g.load(crm.site("20s", "protect {\n\tqueue 20\n}")); err != nil {
+		t.Fatal(err)
+	}
+	g.settle()
+	g.ringUntilFound(t)
 }
 
 func TestTheRateAndTheQueueAreTold(t *testing.T) {

@@ -332,6 +332,41 @@ func TestAQueueThatIsFullRefusesAtOnce(t *testing.T) {
 	})
 }
 
+// Those behind it get what is left of their time, which is little.
+func TestACRMThatHangsIsNoticedBehindAQueueToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := ask(Options{Concurrent: 1, Failures: 3}, hang)
+		var all sync.WaitGroup
+		for i := range 3 {
+			time.Sleep(10 * time.Millisecond)
+			all.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second+time.Duration(i)*10*time.Millisecond)
+				defer cancel()
+				_, _, _ = a.send(ctx, "")
+			})
+		}
+		all.Wait()
+		a.hasArrived(t, 3)
+		if got := a.Status().Breaker; got != "open" {
+			t.Errorf("the breaker is %s", got)
+		}
+	})
+}
+
+// A call may have spent its time elsewhere.
+func TestARequestThatHadNoTimeTellsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := ask(Options{Failures: 1}, hang)
+		ctx, cancel := context.WithTimeout(t.Context(), tooShort/2)
+		defer cancel()
+		_, _, _ = a.send(ctx, "")
+		a.hasArrived(t, 1)
+		if got := a.Status().Breaker; got != "closed" {
+			t.Errorf("the breaker is %s", got)
+		}
+	})
+}
+
 func TestNobodyWaitsLongerThanTheirCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := ask(Options{Concurrent: 1, Failures: -1}, hang)
