@@ -104,6 +104,7 @@ type Handler struct {
 	engine   *lookup.Engine
 	memories []string // keys of what was taken from the pool of memories
 	logger   *zap.Logger
+	calls    *inUse
 	pages    *ownPages
 	// pageNames are the pages that may be used.
 	pageNames []string
@@ -119,7 +120,7 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets the handler up. It does not ask the CRMs anything.
 func (h *Handler) Provision(ctx caddy.Context) error {
-	h.logger = ctx.Logger()
+	h.logger, h.calls = ctx.Logger(), &inUse{}
 	if err := h.prepare(loadedSettings()); err != nil {
 		return located(err, h.Sources, 0)
 	}
@@ -140,9 +141,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 }
 
 // Cleanup ends what is asked in the background, and gives what is remembered
-// back to the next configuration. It is called after a failed Provision too.
+// back to the next configuration. Calls outlive theirs: what they need of the
+// pages ends with the last one. It is called after a failed Provision too.
 func (h *Handler) Cleanup() error {
-	h.pages.close()
+	h.calls.retire(h.pages.close)
 	if h.engine != nil {
 		h.engine.Retire()
 	}
@@ -286,18 +288,34 @@ func compileLookupBy(texts []string, known template.Settings) ([]*template.Templ
 	return compiled, nil
 }
 
-// ServeHTTP answers calls at the endpoint and lets everything else pass.
+// ServeHTTP answers calls at the endpoint, serves our pages below it, and lets
+// everything else pass.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	switch {
-	case h.owns(r.URL.Path):
-		h.pages.server.ServeHTTP(w, r)
-		return nil
-	case h.isLanding(r.URL.Path):
-		h.land(w, r)
-		return nil
-	case r.URL.Path != h.endpoint:
+	serve := h.serverOf(r.URL.Path)
+	if serve == nil {
 		return next.ServeHTTP(w, r)
 	}
+	h.calls.use()
+	defer h.calls.done()
+	serve(w, r)
+	return nil
+}
+
+// serverOf is what serves a path; nil if it is not ours.
+func (h *Handler) serverOf(path string) http.HandlerFunc {
+	switch {
+	case h.owns(path):
+		return h.pages.server.ServeHTTP
+	case h.isLanding(path):
+		return h.land
+	case path == h.endpoint:
+		return h.serveEndpoint
+	default:
+		return nil
+	}
+}
+
+func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request) {
 	arrived := time.Now()
 	allowed := h.origins.write(w.Header(), r)
 	h.pages.prepare()
@@ -311,7 +329,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		refuse(w, http.StatusMethodNotAllowed, "method_not_allowed",
 			fmt.Sprintf("%s is not answered here; XucMgt sends POST", r.Method))
 	}
-	return nil
 }
 
 // Interface guards

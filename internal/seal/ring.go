@@ -102,7 +102,9 @@ func Kept(store Store) *Ring {
 // Close ends what is asked of the store.
 func (r *Ring) Close() {
 	if r.end != nil {
+		r.mu.Lock() // no trip may begin between the end and the wait
 		r.end()
+		r.mu.Unlock()
 	}
 	r.trips.Wait()
 }
@@ -185,7 +187,7 @@ func (r *Ring) among(wanted id) (key, bool) {
 // depart begins a trip to the storage, unless one is under way or was lately.
 // The lock is held.
 func (r *Ring) depart() {
-	if r.trip != nil || r.now().Before(r.next) {
+	if r.trip != nil || r.now().Before(r.next) || r.life.Err() != nil {
 		return
 	}
 	trip := make(chan struct{})
