@@ -62,6 +62,7 @@ func documentedSite(t *testing.T, page string, nth int, crm string, secrets map[
 	t.Helper()
 	text := crmLine.ReplaceAllString(documented(t, page, "caddyfile", nth), "${1}"+crm+" {\n\t\t\ttimeout 20s")
 	text = strings.Replace(text, "\t\tregion FR\n", `		region FR
+		cache off
 		deadline 40s
 		on one popup {contact.url} {
 			title "{contact.name}|{contact.company}|{contact.email}"

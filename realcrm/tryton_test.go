@@ -128,7 +128,6 @@ func TestTryton(t *testing.T) {
 	secrets := map[string]string{"TRYTON_PASSWORD": trytonPassword}
 	documented := documentedSite(t, "tryton.md", 0, s.address, secrets)
 	g := documented.serve(t)
-	wrong := documented.withSecret("TRYTON_PASSWORD", "Another-pass-1").serve(t)
 
 	testPeople(t, g, list)
 	testOutcomes(t, g)
@@ -141,6 +140,8 @@ func TestTryton(t *testing.T) {
 		s.sql("delete from ir_session where create_uid = " + gatewayUser)
 		g.expect(t, list[0].dialled, list[0].page)
 	})
+	// It logs in as soon as it starts; a log-in that succeeds clears the attempts.
+	wrong := documented.withSecret("TRYTON_PASSWORD", "Another-pass-1").serve(t)
 	t.Run("a wrong password is said, and not tried until the account is locked", func(t *testing.T) {
 		for range 6 {
 			wrong.expect(t, list[0].dialled, unreachablePage)
