@@ -83,18 +83,7 @@ func (d *recordedDolibarr) replay(w http.ResponseWriter, name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.replayed = append(d.replayed, name)
-	for _, exchange := range d.Exchanges {
-		if exchange.Name != name {
-			continue
-		}
-		for header, value := range exchange.Response.Headers {
-			w.Header().Set(header, value)
-		}
-		w.WriteHeader(exchange.Response.Status)
-		_, _ = w.Write([]byte(exchange.Response.Body))
-		return
-	}
-	d.t.Errorf("there is no recorded exchange %q", name)
+	d.write(d.t, w, name)
 }
 
 // site is a directive with the preset; options stand in its block.

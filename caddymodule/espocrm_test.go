@@ -29,6 +29,22 @@ type recording struct {
 	}
 }
 
+// write answers with an exchange as it was recorded, byte for byte.
+func (r recording) write(t *testing.T, w http.ResponseWriter, name string) {
+	for _, exchange := range r.Exchanges {
+		if exchange.Name != name {
+			continue
+		}
+		for header, value := range exchange.Response.Headers {
+			w.Header().Set(header, value)
+		}
+		w.WriteHeader(exchange.Response.Status)
+		_, _ = w.Write([]byte(exchange.Response.Body))
+		return
+	}
+	t.Errorf("there is no recorded exchange %q", name)
+}
+
 // espocrm replays the recorded exchanges with EspoCRM 9.2.7.
 type espocrm struct {
 	*httptest.Server
@@ -102,18 +118,7 @@ func (e *espocrm) replay(w http.ResponseWriter, name string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.replayed = append(e.replayed, name)
-	for _, exchange := range e.Exchanges {
-		if exchange.Name != name {
-			continue
-		}
-		for header, value := range exchange.Response.Headers {
-			w.Header().Set(header, value)
-		}
-		w.WriteHeader(exchange.Response.Status)
-		_, _ = w.Write([]byte(exchange.Response.Body))
-		return
-	}
-	e.t.Errorf("there is no recorded exchange %q", name)
+	e.write(e.t, w, name)
 }
 
 // site is a directive with the espocrm preset.

@@ -115,18 +115,7 @@ func (s *suiteCRMReplay) replay(w http.ResponseWriter, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.replayed = append(s.replayed, name)
-	for _, exchange := range s.Exchanges {
-		if exchange.Name != name {
-			continue
-		}
-		for header, value := range exchange.Response.Headers {
-			w.Header().Set(header, value)
-		}
-		w.WriteHeader(exchange.Response.Status)
-		_, _ = w.Write([]byte(exchange.Response.Body))
-		return
-	}
-	s.t.Errorf("there is no recorded exchange %q", name)
+	s.write(s.t, w, name)
 }
 
 func (s *suiteCRMReplay) site(secret, options string) string {
