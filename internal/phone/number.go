@@ -59,6 +59,7 @@ type Region struct {
 	idd     string // 00
 	dials00 bool   // whether that is what people dial
 	trunk   string // 0: what is dialled before a national number; "" where nothing is
+	plan    plan
 }
 
 // ParseRegion reads an ISO 3166 country code such as FR.
@@ -74,6 +75,7 @@ func ParseRegion(code string) (Region, error) {
 		idd:     cmp.Or(idd, "00"),
 		dials00: idd == "00",
 		trunk:   phonenumbers.GetNddPrefixForRegion(code, true),
+		plan:    plans()[code],
 	}, nil
 }
 
@@ -130,6 +132,15 @@ func (r Region) plausible(bare string) error {
 }
 
 func (r Region) parse(text string) (Number, error) {
+	if plain := r.plain(text); plain != nil {
+		return r.number(plain, true), nil
+	}
+	return r.search(text)
+}
+
+// search has libphonenumber look for a number in a text, and looks where it
+// does not.
+func (r Region) search(text string) (Number, error) {
 	if digits, ok := r.softwarePrefix(text); ok {
 		if abroad := international(digits); abroad != nil {
 			return r.number(abroad, true), nil
@@ -231,14 +242,15 @@ func (r Region) number(parsed *phonenumbers.PhoneNumber, valid bool) Number {
 	extension := parsed.GetExtension()
 	parsed.Extension = nil // spellings are of the line, not of a desk behind it
 	nsn := phonenumbers.GetNationalSignificantNumber(parsed)
+	e164 := "+" + strconv.Itoa(int(parsed.GetCountryCode())) + nsn
 	n := Number{
-		e164:      "+" + strconv.Itoa(int(parsed.GetCountryCode())) + nsn,
-		nsn:       nsn,
+		e164:      e164,
+		nsn:       e164[len(e164)-len(nsn):],
 		idd:       r.idd,
 		domestic:  r.isDomestic(parsed),
 		extension: extension,
 		valid:     valid,
-		possible:  phonenumbers.IsPossibleNumberWithReason(parsed) == phonenumbers.IS_POSSIBLE,
+		possible:  valid || phonenumbers.IsPossibleNumberWithReason(parsed) == phonenumbers.IS_POSSIBLE,
 		parsed:    parsed,
 	}
 	if n.domestic {
