@@ -38,12 +38,12 @@ type Call struct {
 	payload *payload
 }
 
-// payload is a document that is written only when somebody asks for a part of
-// it: most calls are answered without.
+// payload is a document that is read only when somebody asks for a part of it
+// that a Call does not have: most calls are answered without.
 type payload struct {
-	document map[string]any // never changed
-	once     sync.Once
-	written  []byte
+	posted  []byte // the token is wiped out of it
+	once    sync.Once
+	written []byte
 }
 
 // bytes is the document in canonical form.
@@ -51,7 +51,14 @@ func (p *payload) bytes() []byte {
 	if p == nil {
 		return nil
 	}
-	p.once.Do(func() { p.written, _ = json.Marshal(p.document) }) // it came out of a JSON decoder
+	p.once.Do(func() {
+		document, err := decodeObject(p.posted)
+		if err != nil {
+			return // nested deeper than any call
+		}
+		forgetToken(document)
+		p.written, _ = json.Marshal(document) // it came out of a JSON decoder
+	})
 	return p.written
 }
 

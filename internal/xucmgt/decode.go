@@ -8,6 +8,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
 )
 
 // MaxBody is the largest payload that is read, in bytes. Real ones are below 2 KiB.
@@ -30,45 +32,81 @@ func invalid(code, format string, args ...any) error {
 
 // Decode reads the body that XucMgt posts. Unknown keys are ignored, every
 // known key may be absent or null, and numbers may come as JSON numbers or as
-// text. What can't be understood is a [*DecodeError].
+// text. Of a key that stands there twice, the last counts. What can't be
+// understood is a [*DecodeError].
+//
+// The body is the call's from then on: the agent's token is wiped out of it.
 func Decode(body []byte) (Call, error) {
 	if !utf8.Valid(body) {
 		return Call{}, invalid("invalid_utf8", "the body is not valid UTF-8")
 	}
-	document, err := decodeObject(body)
-	if err != nil {
-		return Call{}, err
+	if !gjson.ValidBytes(body) {
+		return Call{}, whyInvalid(body)
+	}
+	document := gjson.ParseBytes(body)
+	if !document.IsObject() {
+		return Call{}, notAnObject(document)
 	}
 
 	var r reader
-	user := r.object(document, "user")
-	queue := r.object(document, "queue")
-	call := Call{
-		User: User{
-			ID:        r.text(user, "user", "userId"),
-			AgentID:   r.text(user, "user", "agentId"),
-			FirstName: r.text(user, "user", "firstName"),
-			LastName:  r.text(user, "user", "lastName"),
-			FullName:  r.text(user, "user", "fullName"),
-		},
-		Caller: r.text(document, "", "caller"),
-		Callee: r.text(document, "", "callee"),
-		Queue: Queue{
-			ID:          r.text(queue, "queue", "id"),
-			Name:        r.text(queue, "queue", "name"),
-			DisplayName: r.text(queue, "queue", "displayName"),
-			Number:      r.text(queue, "queue", "number"),
-		},
-		UserData: r.userData(document),
-		ID:       r.text(document, "", "callDataCallId"),
-	}
+	var call Call
+	var user, queue, data gjson.Result
+	document.ForEach(func(key, value gjson.Result) bool {
+		if strings.EqualFold(key.Str, "user") {
+			wipeToken(body, value)
+		}
+		switch key.Str {
+		case "user":
+			user = value
+		case "queue":
+			queue = value
+		case "userData":
+			data = value
+		case "caller":
+			call.Caller = r.text("caller", value)
+		case "callee":
+			call.Callee = r.text("callee", value)
+		case "callDataCallId":
+			call.ID = r.text("callDataCallId", value)
+		}
+		return true
+	})
+	call.User, call.Queue, call.UserData = r.user(user), r.queue(queue), r.userData(data)
 	if r.err != nil {
 		return Call{}, r.err
 	}
-
-	forgetToken(document)
-	call.payload = &payload{document: document}
+	call.payload = &payload{posted: body}
 	return call, nil
+}
+
+// whyInvalid says what is wrong with a body that is not one JSON value.
+func whyInvalid(body []byte) error {
+	if _, err := decodeObject(body); err != nil {
+		return err
+	}
+	return invalid("invalid_json", "the body is not valid JSON")
+}
+
+func notAnObject(value gjson.Result) error {
+	return invalid("not_an_object", "the body is %s; it must be the JSON object that describes the call", kindOf(value))
+}
+
+// wipeToken overwrites the agent's live session credential, however its key is
+// spelled, with a zero and spaces: nothing that keeps the body can show it.
+func wipeToken(body []byte, user gjson.Result) {
+	if !user.IsObject() {
+		return
+	}
+	user.ForEach(func(key, value gjson.Result) bool {
+		if strings.EqualFold(key.Str, "token") {
+			token := body[value.Index : value.Index+len(value.Raw)]
+			for i := range token {
+				token[i] = ' '
+			}
+			token[0] = '0'
+		}
+		return true
+	})
 }
 
 // decodeObject parses exactly one JSON object. Numbers stay as they were
@@ -88,13 +126,12 @@ func decodeObject(body []byte) (map[string]any, error) {
 	}
 	object, ok := document.(map[string]any)
 	if !ok {
-		return nil, invalid("not_an_object", "the body is %s; it must be the JSON object that describes the call", kindOf(document))
+		return nil, notAnObject(gjson.ParseBytes(body))
 	}
 	return object, nil
 }
 
-// forgetToken removes the agent's live session credential, however its key is
-// spelled, so that nothing behind this package can log, forward or render it.
+// forgetToken removes what is left of the agent's token.
 func forgetToken(document map[string]any) {
 	for key, value := range document {
 		if user, ok := value.(map[string]any); ok && strings.EqualFold(key, "user") {
@@ -107,97 +144,132 @@ func forgetToken(document map[string]any) {
 	}
 }
 
-// reader takes typed values out of a decoded document and keeps the first
-// mistake, so that the shape of a call can be read in one piece.
+// reader takes typed values out of a document and keeps the first mistake, so
+// that the shape of a call can be read in one piece.
 type reader struct{ err error }
 
-func (r *reader) fail(path string, value any, want string) {
+func (r *reader) fail(path string, value gjson.Result, want string) {
 	if r.err == nil {
 		r.err = invalid("invalid_"+strings.ReplaceAll(path, ".", "_"), "%s is %s; it must be %s", path, kindOf(value), want)
 	}
 }
 
-func (r *reader) object(parent map[string]any, key string) map[string]any {
-	switch value := parent[key].(type) {
-	case nil:
-		return nil
-	case map[string]any:
-		return value
-	default:
-		r.fail(key, value, "an object")
-		return nil
-	}
+func (r *reader) user(value gjson.Result) (user User) {
+	r.object("user", value).ForEach(func(key, value gjson.Result) bool {
+		switch key.Str {
+		case "userId":
+			user.ID = r.text("user.userId", value)
+		case "agentId":
+			user.AgentID = r.text("user.agentId", value)
+		case "firstName":
+			user.FirstName = r.text("user.firstName", value)
+		case "lastName":
+			user.LastName = r.text("user.lastName", value)
+		case "fullName":
+			user.FullName = r.text("user.fullName", value)
+		}
+		return true
+	})
+	return user
 }
 
-func (r *reader) text(parent map[string]any, parentName, key string) string {
-	value := parent[key]
-	text, ok := scalar(value)
-	if !ok {
-		path := key
-		if parentName != "" {
-			path = parentName + "." + key
+func (r *reader) queue(value gjson.Result) (queue Queue) {
+	r.object("queue", value).ForEach(func(key, value gjson.Result) bool {
+		switch key.Str {
+		case "id":
+			queue.ID = r.text("queue.id", value)
+		case "name":
+			queue.Name = r.text("queue.name", value)
+		case "displayName":
+			queue.DisplayName = r.text("queue.displayName", value)
+		case "number":
+			queue.Number = r.text("queue.number", value)
 		}
-		r.fail(path, value, "a string or a whole number")
-	}
-	return text
+		return true
+	})
+	return queue
 }
 
 // userData is documented as text to text. An empty array, which some servers
 // write for an empty map, is taken as such; deeper values are kept as JSON text.
-func (r *reader) userData(document map[string]any) map[string]string {
-	if list, ok := document["userData"].([]any); ok && len(list) == 0 {
+func (r *reader) userData(value gjson.Result) map[string]string {
+	if value.IsArray() && len(value.Array()) == 0 {
 		return nil
 	}
-	object := r.object(document, "userData")
-	data := make(map[string]string, len(object))
-	for key, value := range object {
-		if value == nil {
-			continue
+	data := map[string]string{}
+	r.object("userData", value).ForEach(func(key, value gjson.Result) bool {
+		if delete(data, key.Str); value.Type != gjson.Null {
+			data[key.Str] = dataText(value)
 		}
-		data[key] = dataText(value)
-	}
+		return true
+	})
 	return data
 }
 
-func dataText(value any) string {
-	switch value := value.(type) {
-	case string:
+// object returns an object; absent and null are one without members.
+func (r *reader) object(path string, value gjson.Result) gjson.Result {
+	switch {
+	case value.IsObject():
 		return value
-	case json.Number:
-		return value.String()
+	case value.Type != gjson.Null:
+		r.fail(path, value, "an object")
+	}
+	return gjson.Result{}
+}
+
+// text returns the text of a string or of a whole number as it was written: a
+// telephone number must not become 4.27e+08. Null is "".
+func (r *reader) text(path string, value gjson.Result) string {
+	switch {
+	case value.Type == gjson.Null:
+		return ""
+	case value.Type == gjson.String:
+		return value.Str
+	case value.Type == gjson.Number && !strings.ContainsAny(value.Raw, ".eE"):
+		return value.Raw
 	default:
-		text, _ := json.Marshal(value) // came out of a JSON decoder
-		return string(text)
+		r.fail(path, value, "a string or a whole number")
+		return ""
 	}
 }
 
-// scalar returns the text of a string or of a whole number; absent is "".
-func scalar(value any) (string, bool) {
-	switch value := value.(type) {
-	case nil:
-		return "", true
-	case string:
-		return value, true
-	case json.Number:
-		return value.String(), !strings.ContainsAny(value.String(), ".eE")
+func dataText(value gjson.Result) string {
+	switch value.Type {
+	case gjson.String:
+		return value.Str
+	case gjson.JSON:
+		return canonical(value.Raw)
 	default:
-		return "", false
+		return value.Raw
 	}
 }
 
-func kindOf(value any) string {
-	switch value.(type) {
-	case nil:
+// canonical writes JSON as Go does.
+func canonical(text string) string {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	var value any
+	if decoder.Decode(&value) != nil {
+		return "" // nested deeper than anything that is data
+	}
+	written, _ := json.Marshal(value) // came out of a JSON decoder
+	return string(written)
+}
+
+func kindOf(value gjson.Result) string {
+	switch value.Type {
+	case gjson.Null:
 		return "null"
-	case bool:
+	case gjson.True, gjson.False:
 		return "a boolean"
-	case string:
+	case gjson.String:
 		return "a string"
-	case json.Number:
+	case gjson.Number:
 		return "a number"
-	case []any:
-		return "an array"
 	default:
+		if value.IsArray() {
+			return "an array"
+		}
 		return "an object"
 	}
 }

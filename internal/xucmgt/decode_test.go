@@ -185,6 +185,7 @@ func TestTheAgentsTokenCannotBeReached(t *testing.T) {
 		`{"user": {"userId": 4, "Token": "s3cret1", "TOKEN": "s3cret2"}}`,
 		`{"User": {"token": "s3cret"}, "user": {"userId": 4}, "USER": {"Token": {"deep": "s3cret"}}}`,
 		`{"user": {"userId": 4, "to\u006ben": "s3cret"}}`,
+		"\r\n\t {\"us\\u0065r\":{\"token\":\"s3cret\"},\"user\":{\"userId\":4,\"token\" : [\"s3cret\"] } } \n",
 		`{"user": {"userId": 4, "to` + "\u212a" + `en": "s3cret"}}`, // the Kelvin sign, which folds to k
 	} {
 		call := decode(t, body)
@@ -196,7 +197,7 @@ func TestTheAgentsTokenCannotBeReached(t *testing.T) {
 				t.Errorf("%s: Get(%q) = %s", body, path, got)
 			}
 		}
-		written := []string{fmt.Sprint(call.Payload()), string(call.payload.bytes())}
+		written := []string{fmt.Sprint(call.Payload()), string(call.payload.bytes()), string(call.payload.posted)}
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
 			written = append(written, fmt.Sprintf(verb, call))
 		}
@@ -209,7 +210,9 @@ func TestTheAgentsTokenCannotBeReached(t *testing.T) {
 }
 
 func TestTheTokensPathsWouldFindIt(t *testing.T) {
-	call := Call{payload: &payload{document: map[string]any{"user": map[string]any{"userId": 4, "token": "s3cret"}}}}
+	kept := &payload{written: []byte(`{"user":{"token":"s3cret","userId":4}}`)}
+	kept.once.Do(func() {})
+	call := Call{payload: kept}
 	found := 0
 	for _, path := range tokenPaths {
 		if strings.Contains(call.Get(path), "s3cret") {

@@ -1,7 +1,10 @@
 package xucmgt
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -17,6 +20,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
+		given := bytes.Clone(body) // Decode wipes the token out of it
 		call, err := Decode(body)
 		if err != nil {
 			var refused *DecodeError
@@ -25,6 +29,7 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
+		assertReadAsGoReads(t, call, given)
 		for key, value := range call.Payload() {
 			user, ok := value.(map[string]any)
 			if !ok || !strings.EqualFold(key, "user") {
@@ -43,4 +48,45 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("user.token = %q", got)
 		}
 	})
+}
+
+// assertReadAsGoReads compares a call with what encoding/json reads.
+func assertReadAsGoReads(t *testing.T, call Call, body []byte) {
+	t.Helper()
+	document, err := decodeObject(body)
+	if err != nil {
+		t.Fatalf("a body that Go refuses (%v) is a call", err)
+	}
+	if bytes.Contains(bytes.ToLower(body), []byte(`\ud`)) {
+		return // halves of surrogate pairs, of which each keeps what it likes
+	}
+	user, _ := document["user"].(map[string]any)
+	queue, _ := document["queue"].(map[string]any)
+	data, _ := document["userData"].(map[string]any)
+	for got, want := range map[string]any{
+		"caller " + call.Caller: document["caller"], "callee " + call.Callee: document["callee"], "id " + call.ID: document["callDataCallId"],
+		"userId " + call.User.ID: user["userId"], "agentId " + call.User.AgentID: user["agentId"], "firstName " + call.User.FirstName: user["firstName"],
+		"lastName " + call.User.LastName: user["lastName"], "fullName " + call.User.FullName: user["fullName"],
+		"queueId " + call.Queue.ID: queue["id"], "name " + call.Queue.Name: queue["name"],
+		"displayName " + call.Queue.DisplayName: queue["displayName"], "number " + call.Queue.Number: queue["number"],
+	} {
+		if want == nil {
+			want = ""
+		}
+		if name, text, _ := strings.Cut(got, " "); text != fmt.Sprint(want) {
+			t.Fatalf("%s is %q, and Go reads %v", name, text, want)
+		}
+	}
+	for key, value := range data {
+		switch value := value.(type) {
+		case nil:
+			if text, there := call.UserData[key]; there {
+				t.Fatalf("userData %q is %q, and Go reads null", key, text)
+			}
+		case string, json.Number:
+			if call.UserData[key] != fmt.Sprint(value) {
+				t.Fatalf("userData %q is %q, and Go reads %v", key, call.UserData[key], value)
+			}
+		}
+	}
 }
