@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -97,7 +98,8 @@ func bodyRejection(err error) *rejection {
 
 // writeAnswer sends what XucMgt is to do.
 func writeAnswer(w http.ResponseWriter, answer xucmgt.Answer) {
-	writeJSON(w, http.StatusOK, answer)
+	body, _ := answer.MarshalJSON() // texts can always be written
+	writeBody(w, http.StatusOK, append(body, '\n'))
 }
 
 // refuse sends a mistake of the client's, in words for whoever mends it.
@@ -106,16 +108,18 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 		Code    string `json:"code"`
 		Message string `json:"message"`
 	}
-	writeJSON(w, status, map[string]problem{"error": {code, message}})
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(map[string]problem{"error": {code, message}}) // texts can always be written
+	writeBody(w, status, body.Bytes())
 }
 
-func writeJSON(w http.ResponseWriter, status int, value any) {
+func writeBody(w http.ResponseWriter, status int, body []byte) {
 	header := w.Header()
 	header.Set("Content-Type", "application/json; charset=utf-8")
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(value) // a browser that went away has no use for an error
+	_, _ = w.Write(body) // a browser that went away has no use for an error
 }

@@ -3,6 +3,7 @@ package xucmgt
 import (
 	"bytes"
 	"encoding/json"
+	"unicode/utf8"
 )
 
 // Event is the moment of a call at which XucMgt acts on an answer.
@@ -78,47 +79,96 @@ func (Run) Action() string { return "run" }
 // Action returns "none".
 func (None) Action() string { return "none" }
 
-// wire is the answer as XucMgt reads it.
-type wire struct {
-	Action          string   `json:"action"`
-	Event           Event    `json:"event,omitempty"`
-	URL             string   `json:"url,omitempty"`
-	Title           string   `json:"title,omitempty"`
-	ExecutableArgs  []string `json:"executableArgs,omitempty"`
-	Autopause       bool     `json:"autopause,omitempty"`
-	AutopauseReason string   `json:"autopauseReason,omitempty"`
-	Multitab        bool     `json:"multitab,omitempty"`
+// wire is an answer as XucMgt reads it, while it is written. What is blank is left
+// out.
+type wire []byte
+
+// usualAnswer is the size of most answers, in bytes.
+const usualAnswer = 256
+
+func begin(a Answer) wire {
+	return append(make(wire, 0, usualAnswer), `{"action":"`+a.Action()+`"`...)
 }
 
-// marshal leaves & and < as they are: an address should be readable in a log.
-func (w wire) marshal() ([]byte, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(w)
-	return bytes.TrimSpace(b.Bytes()), err
+func (w wire) text(name, text string) wire {
+	if text == "" {
+		return w
+	}
+	return w.name(name).quote(text)
 }
+
+func (w wire) texts(name string, texts []string) wire {
+	if len(texts) == 0 {
+		return w
+	}
+	w = append(w.name(name), '[')
+	for i, text := range texts {
+		if i > 0 {
+			w = append(w, ',')
+		}
+		w = w.quote(text)
+	}
+	return append(w, ']')
+}
+
+func (w wire) flag(name string, set bool) wire {
+	if !set {
+		return w
+	}
+	return append(w.name(name), "true"...)
+}
+
+func (w wire) name(name string) wire {
+	w = append(w, `,"`...)
+	w = append(w, name...)
+	return append(w, `":`...)
+}
+
+// quote writes a text. It leaves & and < as they are: an address should be
+// readable in a log.
+func (w wire) quote(text string) wire {
+	if !isPlain(text) {
+		var b bytes.Buffer
+		encoder := json.NewEncoder(&b)
+		encoder.SetEscapeHTML(false)
+		_ = encoder.Encode(text) // a text can always be written
+		return append(w, bytes.TrimSpace(b.Bytes())...)
+	}
+	w = append(w, '"')
+	w = append(w, text...)
+	return append(w, '"')
+}
+
+// isPlain reports whether a text stands in JSON as it is.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+func (w wire) end() ([]byte, error) { return append(w, '}'), nil }
 
 // MarshalJSON writes the answer in the contract's form.
 func (a Open) MarshalJSON() ([]byte, error) {
-	w := wire{Action: a.Action(), Event: a.Event, URL: a.URL, Title: a.Title}
+	w := begin(a).text("event", string(a.Event)).text("url", a.URL).text("title", a.Title)
 	if a.Pause != nil {
-		w.Autopause, w.AutopauseReason = true, a.Pause.Reason
+		w = w.flag("autopause", true).text("autopauseReason", a.Pause.Reason)
 	}
-	return w.marshal()
+	return w.end()
 }
 
 // MarshalJSON writes the answer in the contract's form.
 func (a Popup) MarshalJSON() ([]byte, error) {
-	return wire{Action: a.Action(), Event: a.Event, URL: a.URL, Title: a.Title, Multitab: a.Multitab}.marshal()
+	return begin(a).text("event", string(a.Event)).text("url", a.URL).text("title", a.Title).flag("multitab", a.Multitab).end()
 }
 
 // MarshalJSON writes the answer in the contract's form.
 func (a Run) MarshalJSON() ([]byte, error) {
-	return wire{Action: a.Action(), Event: a.Event, URL: a.Program, Title: a.Title, ExecutableArgs: a.Args}.marshal()
+	return begin(a).text("event", string(a.Event)).text("url", a.Program).text("title", a.Title).texts("executableArgs", a.Args).end()
 }
 
 // MarshalJSON writes the answer in the contract's form.
-func (a None) MarshalJSON() ([]byte, error) {
-	return wire{Action: a.Action()}.marshal()
-}
+func (a None) MarshalJSON() ([]byte, error) { return begin(a).end() }

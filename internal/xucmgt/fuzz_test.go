@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // FuzzDecode: any body is a call without the agent's token, or an error that
@@ -89,4 +91,30 @@ func assertReadAsGoReads(t *testing.T, call Call, body []byte) {
 			}
 		}
 	}
+}
+
+// FuzzAnswer: any texts make an answer that reads as it was meant.
+func FuzzAnswer(f *testing.F) {
+	f.Add("https://crm/?a=1&b=<2>", "Zoë \"Q\" \\ \u2028 \x00 \xff", "erp")
+	f.Fuzz(func(t *testing.T, url, title, argument string) {
+		for _, answer := range []Answer{
+			Open{Event: EventRinging, URL: url, Title: title, Pause: &Pause{argument}}, Popup{URL: url, Title: title, Multitab: true},
+			Run{Program: url, Args: []string{argument, title}}, None{},
+		} {
+			written, err := answer.MarshalJSON()
+			var got struct {
+				Action, Event, URL, Title, AutopauseReason string
+				ExecutableArgs                             []string
+			}
+			if err != nil || json.Unmarshal(written, &got) != nil {
+				t.Fatalf("%s (%v) is not JSON", written, err)
+			}
+			if _, none := answer.(None); !none && utf8.ValidString(url) && got.URL != url || got.Action != answer.Action() {
+				t.Fatalf("%#v reads %+v", answer, got)
+			}
+			if run, ok := answer.(Run); ok && utf8.ValidString(title+" "+argument) && !slices.Equal(got.ExecutableArgs, run.Args) {
+				t.Fatalf("%#v reads %+v", answer, got)
+			}
+		}
+	})
 }
