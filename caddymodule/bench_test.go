@@ -1,10 +1,18 @@
 package caddymodule
 
 import (
+	"bytes"
+	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/screenpop/caddy-screenpop/internal/crm"
+	"github.com/screenpop/caddy-screenpop/internal/pop"
+	"github.com/screenpop/caddy-screenpop/internal/xucmgt"
 )
 
 // BenchmarkCall compares a call through the gateway with the request to the CRM
@@ -46,4 +54,67 @@ func BenchmarkCall(b *testing.B) {
 			do(b, request)
 		}
 	})
+}
+
+// BenchmarkAnswer is what a call costs besides HTTP and the lookup: decoding it,
+// reading its number, choosing its rule, and encoding the answer.
+func BenchmarkAnswer(b *testing.B) {
+	h := provisioned(b, newPhonebook(b).site(`
+		on one popup {contact.url} {
+			title "{contact.name}"
+		}
+		when queue support {
+			on one open {contact.url}
+		}
+		when data USR_LEVEL gold {
+			on one popup {contact.url}?vip
+		}`))
+	records := []crm.Record{{CRM: "phonebook", Kind: "contact", ID: "4711", Name: "Rosa Marin", URL: "https://crm.example.com/contacts/4711"}}
+	body := []byte(`{"user":{"userId":4,"agentId":29,"firstName":"James","lastName":"Bond","fullName":"James Bond","token":"x"},` +
+		`"callee":"1000","caller":"0427466347","userData":{"XIVO_CONTEXT":"default","XIVO_DSTNUM":"3000","XIVO_SRCNUM":"0427466347"},` +
+		`"callDataCallId":"1469709757.74","queue":{"id":2,"name":"bluesky","displayName":"Blue sky","number":"3001"}}`)
+	answer := func() {
+		call, err := xucmgt.Decode(body)
+		if err != nil {
+			b.Fatal(err)
+		}
+		who := h.identify(call)
+		rule := h.rules.For(call)
+		chosen, err := rule.Answer(pop.Situation{Call: call, Number: who.number, Outcome: pop.One, Records: records})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if body, err := chosen.MarshalJSON(); err != nil || !bytes.Contains(body, []byte("4711")) {
+			b.Fatalf("%s, %v", body, err)
+		}
+	}
+	b.Run("a caller who rings at several agents", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			answer()
+		}
+	})
+	b.Run("another caller each time", func(b *testing.B) {
+		b.ReportAllocs()
+		caller := body[bytes.Index(body, []byte("0427466347")):][:0]
+		for n := 0; b.Loop(); n++ {
+			_ = fmt.Appendf(caller, "06%08d", 10_000_000+n%60_000_000) // in its place
+			answer()
+		}
+	})
+}
+
+// provisioned is the handler of a site, without a server.
+func provisioned(b *testing.B, site string) *Handler {
+	b.Helper()
+	file := filepath.Join(b.TempDir(), "Caddyfile")
+	if err := os.WriteFile(file, []byte("http://localhost {\n"+site+"\n}\n"), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	handlers, done, err := loadHandlers(file, "caddyfile")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(done)
+	return handlers[0]
 }

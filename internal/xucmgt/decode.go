@@ -50,28 +50,27 @@ func Decode(body []byte) (Call, error) {
 
 	var r reader
 	var call Call
-	var user, queue, data gjson.Result
 	document.ForEach(func(key, value gjson.Result) bool {
-		if strings.EqualFold(key.Str, "user") {
-			wipeToken(body, value)
-		}
 		switch key.Str {
 		case "user":
-			user = value
+			call.User = r.user(value, body)
 		case "queue":
-			queue = value
+			call.Queue = r.queue(value)
 		case "userData":
-			data = value
+			call.UserData = r.userData(value)
 		case "caller":
 			call.Caller = r.text("caller", value)
 		case "callee":
 			call.Callee = r.text("callee", value)
 		case "callDataCallId":
 			call.ID = r.text("callDataCallId", value)
+		default:
+			if strings.EqualFold(key.Str, "user") {
+				_ = new(reader).user(value, body) // for the token that may be in it
+			}
 		}
 		return true
 	})
-	call.User, call.Queue, call.UserData = r.user(user), r.queue(queue), r.userData(data)
 	if r.err != nil {
 		return Call{}, r.err
 	}
@@ -91,22 +90,13 @@ func notAnObject(value gjson.Result) error {
 	return invalid("not_an_object", "the body is %s; it must be the JSON object that describes the call", kindOf(value))
 }
 
-// wipeToken overwrites the agent's live session credential, however its key is
-// spelled, with a zero and spaces: nothing that keeps the body can show it.
-func wipeToken(body []byte, user gjson.Result) {
-	if !user.IsObject() {
-		return
+// wipe overwrites the agent's live session credential with a zero and spaces:
+// nothing that keeps the body can show it.
+func wipe(token []byte) {
+	for i := range token {
+		token[i] = ' '
 	}
-	user.ForEach(func(key, value gjson.Result) bool {
-		if strings.EqualFold(key.Str, "token") {
-			token := body[value.Index : value.Index+len(value.Raw)]
-			for i := range token {
-				token[i] = ' '
-			}
-			token[0] = '0'
-		}
-		return true
-	})
+	token[0] = '0'
 }
 
 // decodeObject parses exactly one JSON object. Numbers stay as they were
@@ -154,7 +144,9 @@ func (r *reader) fail(path string, value gjson.Result, want string) {
 	}
 }
 
-func (r *reader) user(value gjson.Result) (user User) {
+// user reads the agent, and wipes their token out of the body, however its key is
+// spelled.
+func (r *reader) user(value gjson.Result, body []byte) (user User) {
 	r.object("user", value).ForEach(func(key, value gjson.Result) bool {
 		switch key.Str {
 		case "userId":
@@ -167,6 +159,10 @@ func (r *reader) user(value gjson.Result) (user User) {
 			user.LastName = r.text("user.lastName", value)
 		case "fullName":
 			user.FullName = r.text("user.fullName", value)
+		default:
+			if strings.EqualFold(key.Str, "token") {
+				wipe(body[value.Index : value.Index+len(value.Raw)])
+			}
 		}
 		return true
 	})
