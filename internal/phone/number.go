@@ -59,7 +59,7 @@ type Region struct {
 	idd     string // 00
 	dials00 bool   // whether that is what people dial
 	trunk   string // 0: what is dialled before a national number; "" where nothing is
-	plan    plan
+	plan    *plan
 }
 
 // ParseRegion reads an ISO 3166 country code such as FR.

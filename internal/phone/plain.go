@@ -14,23 +14,23 @@ import (
 // prefixes, with their plans: those that have one literal prefix for abroad, at
 // most one literal trunk prefix, and the say over their calling code. In the
 // others only libphonenumber knows which digits belong to the number.
-var plans = sync.OnceValue(func() map[string]plan {
+var plans = sync.OnceValue(func() map[string]*plan {
 	collection, err := phonenumbers.MetadataCollection()
 	if err != nil {
 		return nil // then all numbers are searched
 	}
-	known := map[string]plan{}
+	known := map[string]*plan{}
 	for _, of := range collection.GetMetadata() {
 		isLiteral := of.GetNationalPrefixTransformRule() == "" && of.GetNationalPrefix() == of.GetNationalPrefixForParsing() &&
 			plainDigits.MatchString(of.GetInternationalPrefix())
 		if isLiteral && phonenumbers.GetRegionCodeForCountryCode(int(of.GetCountryCode())) == of.GetId() {
-			known[of.GetId()] = plan{of.GetCountryCode(), strconv.Itoa(int(of.GetCountryCode())), of.GetInternationalPrefix(), of.GetNationalPrefix()}
+			known[of.GetId()] = &plan{of.GetCountryCode(), strconv.Itoa(int(of.GetCountryCode())), of.GetInternationalPrefix(), of.GetNationalPrefix()}
 		}
 	}
 	return known
 })
 
-// plan is how the plain numbers of a region are made up. The zero one has none.
+// plan is how the plain numbers of a region are made up. A nil one has none.
 type plan struct {
 	code    int32
 	calling string // code, as it is written
@@ -43,8 +43,8 @@ const longestPlain = 15
 
 // national cuts the prefix off a plain number of the region: bare digits with a
 // plus and the calling code, or with the trunk prefix.
-func (p plan) national(text string) (string, bool) {
-	if p.code == 0 || !isBare(text) {
+func (p *plan) national(text string) (string, bool) {
+	if p == nil || !isBare(text) {
 		return "", false
 	}
 	nsn, abroad := strings.CutPrefix(text, "+"+p.calling)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // Place is where the rendered text will stand.
@@ -242,7 +243,7 @@ func (t *Template[T]) Render(values T) (string, error) {
 func (t *Template[T]) finish(text string) (string, error) {
 	switch t.place {
 	case Text:
-		return strings.Join(strings.Fields(text), " "), nil
+		return singleSpaced(text), nil
 	case URL:
 		return checkAddress(text)
 	case Path:
@@ -252,6 +253,22 @@ func (t *Template[T]) finish(text string) (string, error) {
 	default:
 		return text, nil
 	}
+}
+
+// singleSpaced writes each run of white space as one space, and none at the ends.
+func singleSpaced(text string) string {
+	spaced := true
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == ' ' && !spaced:
+			spaced = true
+		case c > ' ' && c < utf8.RuneSelf:
+			spaced = false
+		default:
+			return strings.Join(strings.Fields(text), " ")
+		}
+	}
+	return strings.TrimSuffix(text, " ")
 }
 
 // RenderAll renders every value of a text that is one placeholder with
