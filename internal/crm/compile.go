@@ -49,7 +49,7 @@ var defaultSpellings = []string{"e164", "national", "digits"}
 type REST struct {
 	profile   Profile
 	api       string
-	client    *http.Client
+	transport http.RoundTripper
 	timeout   time.Duration
 	headers   []param
 	entry     entry
@@ -117,7 +117,9 @@ func checkIdentifier(what, name string) error {
 
 func (c *compiler) compile(d Definition) (err error) {
 	r := c.rest
-	r.client = &http.Client{Transport: c.options.Transport, CheckRedirect: stay}
+	if r.transport = c.options.Transport; r.transport == nil {
+		r.transport = http.DefaultTransport
+	}
 	r.timeout = cmp.Or(c.options.Timeout, DefaultTimeout)
 	r.profile.Name = cmp.Or(d.Name, "rest")
 	r.profile.Window, r.profile.Limit = c.options.Window, c.options.Limit
@@ -162,9 +164,6 @@ func (c *compiler) shared(d Definition) error {
 	return c.lookups(d.Lookups)
 }
 
-// stay keeps credentials from following a redirect to another host.
-func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
 // baseURL resolves and checks where the CRM lives.
 func (c *compiler) baseURL(written string) (string, error) {
 	if written == "" {
@@ -191,7 +190,7 @@ func (c *compiler) address(written string, scope *template.Scope[values]) (strin
 		c.isOpen = true
 		return "https://crm.invalid", nil
 	}
-	resolved, err := compiled.Render(values{})
+	resolved, err := compiled.Render(ofNobody())
 	if err != nil {
 		return "", err
 	}

@@ -99,7 +99,7 @@ func (c *compiler) setting(written string) (string, error) {
 		c.isOpen = c.isOpen || err == nil
 		return "", err
 	}
-	return compiled.Render(values{})
+	return compiled.Render(ofNobody())
 }
 
 // derivation is a compiled [Derive].
@@ -244,7 +244,7 @@ func (c *compiler) oauth2(d *OAuth2) (err error) {
 
 // source resolves the settings of a token request.
 func (c *compiler) source(d *OAuth2) (*credential.OAuth2, error) {
-	source := &credential.OAuth2{Client: &http.Client{Transport: tokenTransport{c.rest}, CheckRedirect: stay}, Store: c.options.Store, Lifetime: time.Duration(d.Lifetime)}
+	source := &credential.OAuth2{Client: &http.Client{Transport: tokenTransport{c.rest}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, Store: c.options.Store, Lifetime: time.Duration(d.Lifetime)}
 	var err error
 	if d.URL == "" {
 		return nil, errors.New("lacks the address where tokens are given; write for example: auth oauth2 {crm.url}/oauth2/token")
@@ -309,7 +309,7 @@ func (c *compiler) staticHeaders() (http.Header, error) {
 		if p.value.UsesAny("call.", "number.") || !p.value.IsKnown() {
 			continue
 		}
-		value, err := p.value.Render(values{})
+		value, err := p.value.Render(ofNobody())
 		if err != nil {
 			return nil, err
 		}

@@ -3,7 +3,6 @@ package crm
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"github.com/tidwall/gjson"
 )
@@ -28,11 +27,7 @@ func (r *REST) settle(ctx context.Context, l *lookup, doubtful []doubt, result *
 		doubtful = doubtful[:maxDetails]
 	}
 	steps := make([]Request, len(doubtful))
-	var running sync.WaitGroup
-	for i, d := range doubtful {
-		running.Go(func() { *d.place, steps[i] = r.askDetail(ctx, l, d.values) })
-	}
-	running.Wait()
+	together(len(doubtful), func(i int) { *doubtful[i].place, steps[i] = r.askDetail(ctx, l, doubtful[i].values) })
 	for _, step := range steps {
 		if step.Err != nil && result.Err == nil {
 			result.Err = step.Err
@@ -51,7 +46,7 @@ func (r *REST) askDetail(ctx context.Context, l *lookup, v values) (confirmed ke
 	x, err := r.perform(ctx, l.detail.ask, v)
 	step.exchanged(x)
 	if err == nil {
-		late := examine(ctx, func() { v.detail, err = l.detail.read(x) })
+		late := examine(ctx, len(x.body), func() { v.detail, err = l.detail.read(x) })
 		err = errors.Join(err, late)
 	}
 	if err != nil {

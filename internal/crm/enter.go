@@ -13,7 +13,9 @@ func (r *REST) Enter(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return r.entry.base(values{access: key.Answer})
+	v := ofNobody()
+	v.access = key.Answer
+	return r.entry.base(v)
 }
 
 // maxParallel bounds how many connections are worth opening for one call.

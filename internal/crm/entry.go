@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -106,10 +107,11 @@ func (e *entry) base(v values) (string, error) {
 	return base, nil
 }
 
-// letIn adds to a request what the CRM wants to see. What a signature is made
-// of is left in the values.
-func (e *entry) letIn(request *http.Request, path string, v *values) error {
+// letIn adds to a request to an address below base what the CRM wants to see.
+// What a signature is made of is left in the values.
+func (e *entry) letIn(request *http.Request, base string, v *values) error {
 	if len(e.derivations) > 0 {
+		path := strings.TrimPrefix(request.URL.EscapedPath(), pathOf(base))
 		v.signed = &signed{method: request.Method, path: path, derived: map[string]string{}}
 		for _, d := range e.derivations {
 			derived, err := d.of(*v)
@@ -130,6 +132,14 @@ func (e *entry) letIn(request *http.Request, path string, v *values) error {
 		request.URL.RawQuery = strings.TrimPrefix(request.URL.RawQuery+"&"+query, "&")
 	}
 	return nil
+}
+
+func pathOf(base string) string {
+	parsed, err := url.Parse(base)
+	if err != nil {
+		return ""
+	}
+	return parsed.EscapedPath()
 }
 
 // lose reports that the CRM no longer accepts the credentials, or soon will not.

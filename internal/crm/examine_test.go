@@ -13,7 +13,7 @@ func TestAProcessorIsLeftForAnsweringCalls(t *testing.T) {
 	var running sync.WaitGroup
 	for range 64 {
 		running.Go(func() {
-			err := examine(t.Context(), func() {
+			err := examine(t.Context(), small+1, func() {
 				now := busy.Add(1)
 				for seen := most.Load(); now > seen && !most.CompareAndSwap(seen, now); seen = most.Load() {
 				}
@@ -42,7 +42,7 @@ func TestWorkWhoseTurnComesTooLateIsNotDone(t *testing.T) {
 	late := errors.New("the call is answered")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	result := make(chan error)
-	go func() { result <- examine(ctx, func() { t.Error("it was done") }) }()
+	go func() { result <- examine(ctx, small+1, func() { t.Error("it was done") }) }()
 	cancel(late)
 	if err := <-result; !errors.Is(err, late) {
 		t.Errorf("error: %v", err)
@@ -52,7 +52,7 @@ func TestWorkWhoseTurnComesTooLateIsNotDone(t *testing.T) {
 func TestAPanicGivesTheTurnBack(t *testing.T) {
 	func() {
 		defer func() { _ = recover() }()
-		_ = examine(t.Context(), func() { panic("a defect") })
+		_ = examine(t.Context(), small+1, func() { panic("a defect") })
 	}()
 	if len(examining) != 0 {
 		t.Error("the turn is lost")

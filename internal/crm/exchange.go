@@ -66,7 +66,7 @@ func (r *REST) list(ctx context.Context, s *search, v *values, bareIDs bool) (*e
 	if err != nil {
 		return x, err
 	}
-	late := examine(ctx, func() { x.records, err = s.read(x, bareIDs) })
+	late := examine(ctx, len(x.body), func() { x.records, err = s.read(x, bareIDs) })
 	if late != nil {
 		return x, late
 	}
@@ -112,14 +112,17 @@ func (r *REST) perform(ctx context.Context, a *ask, v values) (*exchange, error)
 
 // attempt builds a request and makes it.
 func (r *REST) attempt(ctx context.Context, a *ask, v values, base string, letIn *entry) (*exchange, error) {
-	request, err := r.build(a, v, base)
+	x := &exchange{crm: r}
+	ctx, cancel := r.within(ctx, x)
+	defer cancel()
+	request, err := r.build(ctx, a, v, base)
 	if err == nil && letIn != nil {
-		err = letIn.letIn(request, strings.TrimPrefix(request.URL.EscapedPath(), pathOf(base)), &v)
+		err = letIn.letIn(request, base, &v)
 	}
 	if err != nil {
 		return &exchange{}, &refused{err}
 	}
-	x, err := r.send(ctx, request)
+	err = r.send(ctx, request, x)
 	if err != nil {
 		err = &unanswered{base, err}
 	}
@@ -127,16 +130,17 @@ func (r *REST) attempt(ctx context.Context, a *ask, v values, base string, letIn
 	return x, err
 }
 
-func pathOf(base string) string {
-	parsed, err := url.Parse(base)
-	if err != nil {
-		return ""
+// within is how long an exchange may take, and where its story is noted.
+func (r *REST) within(ctx context.Context, x *exchange) (context.Context, context.CancelFunc) {
+	ctx = protect.WithNote(ctx, &x.note)
+	if isPatient(ctx) {
+		return context.WithCancel(ctx)
 	}
-	return parsed.EscapedPath()
+	return context.WithTimeoutCause(ctx, r.timeout, &tooSlow{r.timeout})
 }
 
 // build makes a request.
-func (r *REST) build(a *ask, v values, base string) (*http.Request, error) {
+func (r *REST) build(ctx context.Context, a *ask, v values, base string) (*http.Request, error) {
 	path, err := a.path.Render(v)
 	if err != nil {
 		return nil, fmt.Errorf("path: %w", err)
@@ -156,7 +160,7 @@ func (r *REST) build(a *ask, v values, base string) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	request, err := http.NewRequest(a.method, base+path, body) //nolint:noctx // send adds it
+	request, err := http.NewRequestWithContext(ctx, a.method, base+path, body)
 	if err != nil {
 		return nil, errors.New("the address of the request could not be built") // the cause repeats the address
 	}
@@ -249,36 +253,30 @@ func isPatient(ctx context.Context) bool {
 	return patient
 }
 
-// send makes the exchange within the timeout and reads the whole answer.
-func (r *REST) send(ctx context.Context, request *http.Request) (x *exchange, err error) {
-	x = &exchange{crm: r}
-	ctx = protect.WithNote(ctx, &x.note)
-	if !isPatient(ctx) {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, r.timeout, &tooSlow{r.timeout})
-		defer cancel()
-	}
+// send makes the exchange and reads the whole answer. Redirects are not followed:
+// credentials would go to another host.
+func (r *REST) send(ctx context.Context, request *http.Request, x *exchange) error {
 	started := time.Now()
 	defer func() { x.took = time.Since(started) }()
 
-	response, err := r.client.Do(request.WithContext(ctx))
+	response, err := r.transport.RoundTrip(request)
 	if err != nil {
-		return x, ended(ctx, err)
+		return ended(ctx, err)
 	}
 	defer response.Body.Close()
 	x.status, x.header = response.StatusCode, response.Header
 	body, err := protect.ReadAll(response, maxAnswer)
 	if err != nil {
-		return x, ended(ctx, fmt.Errorf("the answer broke off: %w", err))
+		return ended(ctx, fmt.Errorf("the answer broke off: %w", err))
 	}
 	if len(body) > maxAnswer {
-		return x, failf("the answer is larger than %d MiB; make the search stricter or set a limit", maxAnswer>>20)
+		return failf("the answer is larger than %d MiB; make the search stricter or set a limit", maxAnswer>>20)
 	}
 	x.body = strings.TrimPrefix(string(body), "\ufeff") // some servers write a byte order mark
 	if xmljson.IsXML(response.Header.Get("Content-Type"), x.body) {
-		err = examine(ctx, func() { x.body, x.unread = xmljson.Convert(x.body) })
+		err = examine(ctx, len(x.body), func() { x.body, x.unread = xmljson.Convert(x.body) })
 	}
-	return x, err
+	return err
 }
 
 // ended says why a request ended: its own timeout and the call's deadline are

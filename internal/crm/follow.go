@@ -20,16 +20,12 @@ func (r *REST) follow(ctx context.Context, l *lookup, found []kept, result *Resu
 	}
 	asked := &followed{answers: map[string]*followedAnswer{}}
 	found = found[:min(len(found), maxFollowed)]
-	var running sync.WaitGroup
-	for i := range found {
+	together(len(found), func(i int) {
+		defer asked.survive(r, l)
 		found[i].values.id = found[i].record.ID
 		found[i].values.follows = map[string]string{}
-		running.Go(func() {
-			defer asked.survive(r, l)
-			r.followAll(ctx, l, &found[i], asked)
-		})
-	}
-	running.Wait()
+		r.followAll(ctx, l, &found[i], asked)
+	})
 	result.Requests = append(result.Requests, asked.steps...)
 	if asked.err != nil && result.Err == nil {
 		result.Err = asked.err
@@ -45,18 +41,16 @@ func (r *REST) followAll(ctx context.Context, l *lookup, k *kept, asked *followe
 	}
 	k.values.access = key.Answer
 	answers := make([]string, len(l.follows))
-	var running sync.WaitGroup
-	for i := range l.follows {
-		running.Go(func() {
-			defer asked.survive(r, l)
-			answers[i] = asked.once(r, ctx, l, &l.follows[i], k.values)
-		})
-	}
-	running.Wait()
+	together(len(l.follows), func(i int) {
+		defer asked.survive(r, l)
+		answers[i] = asked.once(r, ctx, l, &l.follows[i], k.values)
+	})
+	size := len(k.values.record) + len(k.values.detail)
 	for i, answer := range answers {
 		k.values.follows[l.follows[i].name] = answer
+		size += len(answer)
 	}
-	_ = examine(ctx, func() { *k.record = r.record(l, k.values) }) // too late: as it was
+	_ = examine(ctx, size, func() { *k.record = r.record(l, k.values) }) // too late: as it was
 }
 
 // followed are the requests that the records of one lookup caused. Two records

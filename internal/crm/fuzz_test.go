@@ -37,7 +37,7 @@ func FuzzRecord(f *testing.F) {
 			return
 		}
 		for _, raw := range raws {
-			v := values{query: query, record: raw}
+			v := values{query: &query, record: raw}
 			record := rest.record(l, v)
 			v.detail = raw
 			rest.record(l, v)

@@ -105,7 +105,7 @@ func AddNumber[T any](scope *template.Scope[T], number func(T) phone.Number) {
 type values struct {
 	// lookup is the kind of record that is looked for.
 	lookup   string
-	query    Query
+	query    *Query // never nil, never changed
 	spelling phone.Spelling
 	filter   string
 	// each is one of the texts of a search's each, and eachOf where it came from.
@@ -125,6 +125,11 @@ type values struct {
 	// follows are the answers of requests about the record, by name.
 	follows map[string]string
 }
+
+// ofNobody are the values of a request that is for no call.
+func ofNobody() values { return values{query: &nobody} }
+
+var nobody Query
 
 // callPlaceholders are those that make a request depend on the call; of a name
 // that ends with a dot, all that begin with it.

@@ -26,7 +26,7 @@ type standing struct {
 }
 
 func newProgress(runs []*run, tell func(Result)) *progress {
-	if tell == nil {
+	if tell == nil || !isTold(runs) {
 		return nil
 	}
 	p := &progress{tell: tell}
@@ -34,6 +34,11 @@ func newProgress(runs []*run, tell func(Result)) *progress {
 		p.lookups = append(p.lookups, standing{run: one})
 	}
 	return p
+}
+
+// isTold reports whether anything can be known while the rest is still asked.
+func isTold(runs []*run) bool {
+	return len(runs) != 1 || runs[0].lookup.otherwise != nil || len(runs[0].lookup.follows) > 0
 }
 
 // searched notes what came of a lookup's first search.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/screenpop/caddy-screenpop/internal/phone"
 	"github.com/screenpop/caddy-screenpop/internal/template"
@@ -16,7 +15,7 @@ func (r *REST) Profile() Profile { return r.profile }
 
 // Links returns the CRM's search and creation pages for a query.
 func (r *REST) Links(query Query) Links {
-	v := values{query: query}
+	v := values{query: &query}
 	var links Links
 	if r.searchURL != nil {
 		links.Search, _ = r.searchURL.Render(v) // a refused value is no link
@@ -36,19 +35,19 @@ func (r *REST) Search(ctx context.Context, query Query) Result {
 		runs[i] = &run{lookup: l}
 	}
 	told := newProgress(runs, query.Interim)
-	r.together(runs, func(one *run) {
-		r.search(ctx, one, one.lookup.first, query)
+	r.each(runs, func(one *run) {
+		r.search(ctx, one, one.lookup.first, &query)
 		told.searched(one)
 	})
 	if !slices.ContainsFunc(runs, func(one *run) bool { return len(one.kept) > 0 }) {
-		r.together(runs, func(one *run) {
+		r.each(runs, func(one *run) {
 			if one.lookup.otherwise != nil && one.result.Err == nil {
-				r.search(ctx, one, one.lookup.otherwise, query)
+				r.search(ctx, one, one.lookup.otherwise, &query)
 				told.searchedAgain(one)
 			}
 		})
 	}
-	r.together(runs, func(one *run) { r.finish(ctx, one) })
+	r.each(runs, func(one *run) { r.finish(ctx, one) })
 
 	var all Result
 	var failures []error
@@ -72,26 +71,23 @@ type run struct {
 	asked bool
 }
 
-// together does a step of all lookups at the same time. A panic is a defect of
-// the program or one of its libraries that an answer brought to light: it must
-// not end the server.
-func (r *REST) together(runs []*run, step func(*run)) {
-	var running sync.WaitGroup
-	for _, one := range runs {
-		running.Go(func() {
-			defer func() {
-				if recovered := recover(); recovered != nil {
-					one.kept, one.result.Err = nil, r.panicked(one.lookup, recovered)
-				}
-			}()
-			step(one)
-		})
-	}
-	running.Wait()
+// each does a step of all lookups at the same time. A panic is a defect of the
+// program or one of its libraries that an answer brought to light: it must not
+// end the server.
+func (r *REST) each(runs []*run, step func(*run)) {
+	together(len(runs), func(i int) {
+		one := runs[i]
+		defer func() {
+			if recovered := recover(); recovered != nil {
+				one.kept, one.result.Err = nil, r.panicked(one.lookup, recovered)
+			}
+		}()
+		step(one)
+	})
 }
 
 // search makes one of a lookup's searches.
-func (r *REST) search(ctx context.Context, one *run, s *search, query Query) {
+func (r *REST) search(ctx context.Context, one *run, s *search, query *Query) {
 	found, asked := r.find(ctx, one.lookup, s, values{query: query, lookup: one.lookup.kind}, &one.result)
 	one.kept, one.asked = found, one.asked || asked
 }
@@ -124,26 +120,21 @@ func (k kept) isAgain(other kept) bool {
 // whether anything could be asked.
 func (r *REST) find(ctx context.Context, l *lookup, s *search, v values, result *Result) (all []kept, asked bool) {
 	branches := s.branches(v)
-	results := make([]Result, len(branches))
-	found := make([][]kept, len(branches))
-	wasAsked := make([]bool, len(branches))
-	var running sync.WaitGroup
-	for i, branch := range branches {
-		running.Go(func() {
-			defer func() {
-				if recovered := recover(); recovered != nil {
-					found[i], results[i].Err = nil, r.panicked(l, recovered)
-				}
-			}()
-			found[i], wasAsked[i] = r.tryAll(ctx, l, s, branch, &results[i])
-		})
-	}
-	running.Wait()
+	together(len(branches), func(i int) {
+		one := &branches[i]
+		defer func() {
+			if recovered := recover(); recovered != nil {
+				one.found, one.result.Err = nil, r.panicked(l, recovered)
+			}
+		}()
+		one.found, one.asked = r.tryAll(ctx, l, s, one.values, &one.result)
+	})
 	for i := range branches {
-		result.Requests = append(result.Requests, results[i].Requests...)
-		result.Err = errors.Join(result.Err, results[i].Err)
-		asked = asked || wasAsked[i]
-		for _, k := range found[i] {
+		one := &branches[i]
+		result.Requests = append(result.Requests, one.result.Requests...)
+		result.Err = errors.Join(result.Err, one.result.Err)
+		asked = asked || one.asked
+		for _, k := range one.found {
 			if !slices.ContainsFunc(all, k.isAgain) {
 				all = append(all, k)
 			}
@@ -152,21 +143,29 @@ func (r *REST) find(ctx context.Context, l *lookup, s *search, v values, result 
 	return all, asked
 }
 
+// branch is one text of a search, with what came of it.
+type branch struct {
+	values values
+	found  []kept
+	asked  bool
+	result Result
+}
+
 // branches are the values for each of a search's texts. A text that the number
 // can't fill is left out, and two that are the same are one.
-func (s *search) branches(v values) []values {
+func (s *search) branches(v values) []branch {
 	if len(s.each) == 0 {
-		return []values{v}
+		return []branch{{values: v}}
 	}
 	seen := map[string]bool{}
-	var branches []values
+	var branches []branch
 	for _, one := range s.each {
-		branch := v
-		branch.each, _ = one.Render(v) // settings and numbers are never refused
-		branch.eachOf = one
-		if one.IsComplete(v) && !seen[branch.each] {
-			seen[branch.each] = true
-			branches = append(branches, branch)
+		branched := v
+		branched.each, _ = one.Render(v) // settings and numbers are never refused
+		branched.eachOf = one
+		if one.IsComplete(v) && !seen[branched.each] {
+			seen[branched.each] = true
+			branches = append(branches, branch{values: branched})
 		}
 	}
 	return branches
@@ -293,7 +292,7 @@ func (r *REST) ask(ctx context.Context, l *lookup, s *search, a attempt, result 
 	for i, raw := range x.records {
 		v := a.values
 		v.record = raw
-		err := examine(ctx, func() {
+		err := examine(ctx, len(x.body), func() {
 			switch record := r.record(l, v); {
 			case l.unverified || v.query.Matches(record.Phones):
 				records[i] = kept{&record, v}

@@ -31,7 +31,8 @@ func (r *REST) Sample(ctx context.Context, limit int) []Sampled {
 }
 
 func (r *REST) sample(ctx context.Context, l *lookup, limit int) ([]Record, error) {
-	v := values{limit: limit, lookup: l.kind}
+	v := ofNobody()
+	v.limit, v.lookup = limit, l.kind
 	x, err := r.list(ctx, l.sample, &v, l.detail != nil)
 	if err != nil {
 		return nil, r.explain(l.kind, err)

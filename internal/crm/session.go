@@ -31,7 +31,9 @@ func (s *session) open(ctx context.Context) (credential.Token, error) {
 		if err != nil {
 			return credential.Token{}, err
 		}
-		if err := s.run(ctx, step, values{access: string(access)}, taken); err != nil {
+		v := ofNobody()
+		v.access = string(access)
+		if err := s.run(ctx, step, v, taken); err != nil {
 			return credential.Token{}, err
 		}
 	}

@@ -139,7 +139,7 @@ type tokenTransport struct{ crm *REST }
 
 func (t tokenTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	started := time.Now()
-	response, err := t.crm.client.Transport.RoundTrip(request.WithContext(protect.Exempt(request.Context())))
+	response, err := t.crm.transport.RoundTrip(request.WithContext(protect.Exempt(request.Context())))
 	t.crm.witness.Load().token(t.crm, request, response, time.Since(started), err)
 	return response, err
 }

@@ -28,6 +28,9 @@ func loggable(err error) error {
 // verified keeps the records that are the caller's: the promise that no
 // stranger's record opens does not rest on connectors.
 func verified(records []crm.Record, query crm.Query) []crm.Record {
+	if len(records) == 0 {
+		return nil
+	}
 	return slices.DeleteFunc(slices.Clone(records), func(r crm.Record) bool {
 		return !r.Unverified && !query.Matches(r.Phones)
 	})
@@ -36,6 +39,9 @@ func verified(records []crm.Record, query crm.Query) []crm.Record {
 // distinct keeps each thing once, and leaves out a company that stands there
 // only because one of its people does: it is that person who calls.
 func distinct(records []crm.Record) []crm.Record {
+	if len(records) < 2 {
+		return records
+	}
 	var kept []crm.Record
 	for _, record := range records {
 		if !slices.ContainsFunc(kept, record.Same) {
