@@ -69,9 +69,12 @@ func readCall(w http.ResponseWriter, r *http.Request) (xucmgt.Call, *rejection) 
 // without asking first, but not JSON.
 func checkMedia(header http.Header) *rejection {
 	contentType := header.Get("Content-Type")
-	mediaType, parameters, err := mime.ParseMediaType(contentType)
-	switch charset := strings.ToLower(parameters["charset"]); {
-	case err != nil || mediaType != "application/json":
+	mediaType, charset := "application/json", "utf-8"
+	if contentType != usualMedia {
+		mediaType, charset = mediaOf(contentType)
+	}
+	switch {
+	case mediaType != "application/json":
 		return &rejection{
 			http.StatusUnsupportedMediaType, "unsupported_media_type",
 			"the call must be sent as Content-Type: application/json",
@@ -82,6 +85,18 @@ func checkMedia(header http.Header) *rejection {
 		return &rejection{http.StatusUnsupportedMediaType, "unsupported_encoding", "the call must be sent without a Content-Encoding"}
 	}
 	return nil
+}
+
+// usualMedia is what XucMgt sends.
+const usualMedia = "application/json;charset=utf-8"
+
+// mediaOf reads a Content-Type; what can't be read is no media type.
+func mediaOf(contentType string) (mediaType, charset string) {
+	mediaType, parameters, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return "", ""
+	}
+	return mediaType, strings.ToLower(parameters["charset"])
 }
 
 // bodyRejection tells a body that is too large, by our limit or by an outer

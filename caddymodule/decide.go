@@ -16,9 +16,7 @@ import (
 // Rules -> Answer. It returns the answer with the story of how it came about.
 func (h *Handler) decide(ctx context.Context, call xucmgt.Call, arrived time.Time, agent visitor) trace {
 	t := trace{call: call, arrived: arrived, rule: h.rules.For(call), caller: h.identify(call)}
-	paged, cancel := context.WithDeadlineCause(ctx, arrived.Add(h.deadline-h.reserve()), &crm.DeadlineError{Deadline: h.deadline})
-	defer cancel()
-	agent.ctx, agent.rule = paged, t.rule.Name
+	agent.ctx, agent.until, agent.rule = ctx, arrived.Add(h.deadline-h.reserve()), t.rule.Name
 	t.situation = pop.Situation{Call: call, Number: t.caller.number, Outcome: t.caller.outcome(), Pages: agent}
 	if t.caller.isKnowable() {
 		h.find(ctx, &t)

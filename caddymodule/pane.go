@@ -287,6 +287,8 @@ type visitor struct {
 	*ownPages
 
 	ctx context.Context //nolint:containedctx // of one call, as long as its answer is made
+	// until is when that must be made; zero: as long as the context.
+	until time.Time
 	// base is where it reaches us, and origin where the agent application is.
 	base, origin string
 	rule         string
@@ -326,9 +328,19 @@ func (h *Handler) visitorAt(base string) visitor {
 	return v
 }
 
+// inTime is the context in which something is waited for.
+func (v visitor) inTime() (context.Context, context.CancelFunc) {
+	if v.until.IsZero() {
+		return v.ctx, func() {}
+	}
+	return context.WithDeadlineCause(v.ctx, v.until, &crm.DeadlineError{Deadline: v.handler.deadline})
+}
+
 // Address returns the address of a page about a situation.
 func (v visitor) Address(page string, s pop.Situation) (string, error) {
-	return v.server.Address(v.ctx, v.base, pane.Page(page), v.visit(s))
+	ctx, cancel := v.inTime()
+	defer cancel()
+	return v.server.Address(ctx, v.base, pane.Page(page), v.visit(s))
 }
 
 // MayFrame reports whether the agent application may show a page in its pane,
@@ -340,7 +352,9 @@ func (v visitor) MayFrame(address string) bool {
 	if v.origin == "" {
 		return false
 	}
-	return v.guard.MayFrame(v.ctx, address, v.origin, originOf(v.base))
+	ctx, cancel := v.inTime()
+	defer cancel()
+	return v.guard.MayFrame(ctx, address, v.origin, originOf(v.base))
 }
 
 func (v visitor) isOurs(address string) bool {

@@ -242,14 +242,34 @@ func (c *REST) Links(query Query) Links { return c.engine.Links(query) }
 type separateRequests struct{ http.RoundTripper }
 
 func (s separateRequests) RoundTrip(request *http.Request) (*http.Response, error) {
-	ctx := context.WithValue(request.Context(), caddyhttp.VarsCtxKey, map[string]any{})
-	ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewEmptyReplacer())
-	response, err := s.RoundTripper.RoundTrip(request.WithContext(ctx))
+	own := ownVariables{request.Context(), map[string]any{}}
+	response, err := s.RoundTripper.RoundTrip(request.WithContext(own))
 	if dial, ok := errors.AsType[reverseproxy.DialError](err); ok {
 		text := dial.Error() // it hides what it wraps
 		return nil, &crm.ConnectError{Reason: strings.TrimSpace(text[strings.LastIndex(text, ":")+1:])}
 	}
 	return response, err
+}
+
+// ownVariables is a context in which Caddy finds variables of one request, and
+// placeholders of none: those are the gateway's to fill in.
+type ownVariables struct {
+	context.Context
+
+	variables map[string]any
+}
+
+var noPlaceholders = caddy.NewEmptyReplacer() // only read
+
+func (o ownVariables) Value(key any) any {
+	switch key {
+	case caddyhttp.VarsCtxKey:
+		return o.variables
+	case caddy.ReplacerCtxKey:
+		return noPlaceholders
+	default:
+		return o.Context.Value(key)
+	}
 }
 
 // Interface guards
