@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"github.com/tidwall/gjson"
+
+	"github.com/screenpop/caddy-screenpop/internal/protect"
 )
 
 // doubt is a record whose numbers in the list are not the caller's. The CRM
@@ -43,7 +45,7 @@ func (r *REST) askDetail(ctx context.Context, l *lookup, v values) (confirmed ke
 			confirmed, step.Err = kept{}, r.panicked(l, recovered)
 		}
 	}()
-	x, err := r.perform(ctx, l.detail.ask, v)
+	x, err := r.perform(protect.Later(ctx), l.detail.ask, v)
 	step.exchanged(x)
 	if err == nil {
 		late := examine(ctx, len(x.body), func() { v.detail, err = l.detail.read(x) })

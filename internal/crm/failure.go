@@ -186,6 +186,8 @@ func (r *REST) describeRefusal(refusal *protect.Refusal, err error) string {
 		return fmt.Sprintf("more than %d requests in %s, and the next turn would come too late (protect rate)", refusal.Count, refusal.Per)
 	case protect.QueueFull:
 		return fmt.Sprintf("%d requests wait already (protect queue); the CRM is slow, or concurrent too low", refusal.Count)
+	case protect.TooLate:
+		return fmt.Sprintf("%s of the lookup's time are left, and the CRM has not answered in less than %s of late; it is slow, or asked for too much in a row", refusal.Left.Truncate(time.Millisecond), refusal.Quickest.Truncate(time.Millisecond))
 	default:
 		return fmt.Sprintf("%d requests at once left no place in time (protect concurrent); the CRM is slow, or concurrent too low", refusal.Count)
 	}

@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"github.com/tidwall/gjson"
+
+	"github.com/screenpop/caddy-screenpop/internal/protect"
 )
 
 // maxFollowed is for how many records of a lookup more is asked. An agent who
@@ -90,7 +92,7 @@ func (f *followed) once(r *REST, ctx context.Context, l *lookup, one *follow, v 
 
 func (f *followed) ask(r *REST, ctx context.Context, l *lookup, one *follow, v values) string { //nolint:revive // as above
 	step := Request{Lookup: l.kind, Asked: AskedFollow + one.name}
-	x, err := r.perform(one.miss.expected(ctx), one.ask, v)
+	x, err := r.perform(protect.Later(one.miss.expected(ctx)), one.ask, v)
 	step.exchanged(x)
 	body := ""
 	if err == nil {

@@ -1,9 +1,11 @@
 package crm
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/screenpop/caddy-screenpop/internal/protect"
@@ -41,6 +43,10 @@ func TestARefusalSaysWhatToDo(t *testing.T) {
 		{
 			protect.Refusal{Why: protect.Crowded, Count: 16},
 			"not asked: 16 requests at once left no place in time (protect concurrent); the CRM is slow, or concurrent too low",
+		},
+		{
+			protect.Refusal{Why: protect.TooLate, Left: 80*time.Millisecond + 1, Quickest: 420 * time.Millisecond},
+			"not asked: 80ms of the lookup's time are left, and the CRM has not answered in less than 420ms of late",
 		},
 	} {
 		d, options := withSecret("https://crm.example.com")
@@ -108,5 +114,52 @@ func TestALoginGoesAroundTheProtection(t *testing.T) {
 		if asked := len(crm.asked()); asked != 1 || state.Status().Breaker != "closed" {
 			t.Errorf("%s: asked %d times, and the breaker is %s", name, asked, state.Status().Breaker)
 		}
+	}
+}
+
+// slowTransport answers after a time, and notes what was asked.
+type slowTransport struct {
+	takes  time.Duration
+	answer answeredTransport
+	asked  []string
+}
+
+func (s *slowTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.asked = append(s.asked, r.URL.RequestURI())
+	select {
+	case <-time.After(s.takes):
+		return s.answer.RoundTrip(r)
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+}
+
+func TestALaterStepThatCanNotFinishIsNotStarted(t *testing.T) {
+	detailed := func(l *Lookup) { l.Detail = &Detail{Ask: Ask{Path: "/contacts/{record.id}"}} }
+	for name, test := range map[string]struct {
+		change func(*Lookup)
+		body   string
+	}{
+		"the next spelling": {func(l *Lookup) { l.Query = []Param{{"q", "{number}"}} }, `[]`},
+		"the second search": {withSecond(), `[]`},
+		"the whole record":  {detailed, `[{"id":"8"}]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				slow := &slowTransport{takes: 300 * time.Millisecond, answer: answeredTransport{test.body}}
+				rest := compiled(t, contacts("https://crm.example.com", test.change), Options{Transport: protect.New(protect.Options{}).Transport(slow, MaxAnswer)})
+				query := question(t, callersNumber)
+				for range 40 { // now it is known how quick the CRM is
+					_ = rest.Search(t.Context(), query)
+				}
+				slow.asked = nil
+				ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+				defer cancel()
+				hears(t, failure(t, rest.Search(ctx, query)), "not asked: 200ms of the lookup's time are left", "not answered in less than 300ms")
+				if len(slow.asked) != 1 {
+					t.Errorf("asked %q", slow.asked)
+				}
+			})
+		})
 	}
 }

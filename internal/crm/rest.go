@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/screenpop/caddy-screenpop/internal/phone"
+	"github.com/screenpop/caddy-screenpop/internal/protect"
 	"github.com/screenpop/caddy-screenpop/internal/template"
 )
 
@@ -42,7 +43,7 @@ func (r *REST) Search(ctx context.Context, query Query) Result {
 	if !slices.ContainsFunc(runs, func(one *run) bool { return len(one.kept) > 0 }) {
 		r.each(runs, func(one *run) {
 			if one.lookup.otherwise != nil && one.result.Err == nil {
-				r.search(ctx, one, one.lookup.otherwise, &query)
+				r.search(protect.Later(ctx), one, one.lookup.otherwise, &query)
 				told.searchedAgain(one)
 			}
 		})
@@ -174,7 +175,10 @@ func (s *search) branches(v values) []branch {
 // tryAll makes the requests of one branch in turn, until one finds somebody.
 func (r *REST) tryAll(ctx context.Context, l *lookup, s *search, v values, result *Result) (found []kept, asked bool) {
 	attempts := s.attempts(v)
-	for _, attempt := range attempts {
+	for i, attempt := range attempts {
+		if i == 1 {
+			ctx = protect.Later(ctx)
+		}
 		attempt.name(l, s)
 		found := r.ask(ctx, l, s, attempt, result)
 		if len(found) > 0 || result.Err != nil {

@@ -24,6 +24,7 @@ const (
 	noteKey contextKey = iota
 	exemptKey
 	normalKey
+	laterKey
 )
 
 // WithNote has a note written of the requests that are made with the context.

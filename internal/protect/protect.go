@@ -70,6 +70,7 @@ type State struct {
 	rate    ratelimiter.RateLimiter[any]
 	health  *health
 	limit   restraint
+	tempo   tempo
 	// repeat makes a request again where that helps; nil if nothing does.
 	repeat failsafe.Executor[*http.Response]
 

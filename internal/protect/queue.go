@@ -13,11 +13,17 @@ func (s *State) enter(ctx context.Context, note *Note) (permit, error) {
 	if err := s.health.check(); err != nil {
 		return permit{}, err
 	}
+	if err := s.inTime(ctx); err != nil {
+		return permit{}, err
+	}
 	if err := s.place(ctx, note); err != nil {
 		return permit{}, err
 	}
 	s.running.Add(1)
 	err := s.pace(ctx, note)
+	if err == nil && note.Waited() > 0 {
+		err = s.inTime(ctx)
+	}
 	if err != nil {
 		s.leave()
 		return permit{}, err

@@ -20,6 +20,8 @@ const (
 	QueueFull
 	// Crowded is a request whose time was over before its turn came.
 	Crowded
+	// TooLate is a request that could not be answered in the time that is left.
+	TooLate
 )
 
 // Refusal is why the CRM was not asked.
@@ -31,6 +33,9 @@ type Refusal struct {
 	Per   time.Duration
 	// Wait is for how long the CRM is not asked; 0 while it is being tried again.
 	Wait time.Duration
+	// Left is the time that is left for the request, and Quickest what the CRM has
+	// taken at least of late.
+	Left, Quickest time.Duration
 	// Last is the failure that was the last straw.
 	Last error
 }
@@ -45,6 +50,8 @@ func (r *Refusal) Error() string {
 		return fmt.Sprintf("more than %d requests in %s", r.Count, r.Per)
 	case QueueFull:
 		return fmt.Sprintf("%d requests wait already", r.Count)
+	case TooLate:
+		return fmt.Sprintf("%s left, of at least %s", r.Left, r.Quickest)
 	default:
 		return fmt.Sprintf("%d requests at once left no place in time", r.Count)
 	}

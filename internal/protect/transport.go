@@ -215,6 +215,7 @@ func (s *State) judge(ctx context.Context, p permit, note *Note, began time.Time
 		s.health.fail(p, began, &StatusError{response.StatusCode})
 	case err == nil:
 		s.health.succeed(p)
+		s.tempo.learn(now.Sub(began))
 	case errors.Is(ctx.Err(), context.Canceled):
 		s.health.unclear(p) // the answer was no longer wanted
 	case ctx.Err() != nil && now.Sub(began) < tooShort && note.Waited() == 0:
