@@ -75,7 +75,7 @@ func ParseRegion(code string) (Region, error) {
 		idd:     cmp.Or(idd, "00"),
 		dials00: idd == "00",
 		trunk:   phonenumbers.GetNddPrefixForRegion(code, true),
-		plan:    plans()[code],
+		plan:    planOf(code),
 	}, nil
 }
 

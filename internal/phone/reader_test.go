@@ -28,7 +28,7 @@ func TestAReaderIsBoundedAndServesMany(t *testing.T) {
 	for i := range 4 {
 		together.Go(func() {
 			for n := range maxKnown {
-				if number, err := reader.Parse(fmt.Sprintf("061%d%06d", i, n)); err != nil || number.IsZero() {
+				if number, err := reader.Parse(fmt.Sprintf("00 33 61%d%06d", i, n)); err != nil || number.IsZero() {
 					t.Errorf("%d: %v", n, err)
 					return
 				}
@@ -45,14 +45,16 @@ func TestAReaderIsBoundedAndServesMany(t *testing.T) {
 func BenchmarkReader(b *testing.B) {
 	r := region(b, "FR")
 	reader := NewReader(r)
-	b.Run("as the region", func(b *testing.B) {
+	for name, text := range map[string]string{"plain": "0427466347", "searched": "0033427466347"} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				_, _ = r.Parse(text)
+			}
+		})
+	}
+	b.Run("searched before", func(b *testing.B) {
 		for b.Loop() {
-			_, _ = r.Parse("0427466347")
-		}
-	})
-	b.Run("again", func(b *testing.B) {
-		for b.Loop() {
-			_, _ = reader.Parse("0427466347")
+			_, _ = reader.Parse("0033427466347")
 		}
 	})
 }
