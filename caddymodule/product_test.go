@@ -201,6 +201,8 @@ type desk struct {
 	address string
 }
 
+// open runs a gateway before the stand-in. Its rate is that of the test and not of
+// the product, which would make it wait.
 func (p product) open(t *testing.T, options string) *desk {
 	t.Helper()
 	d := &desk{product: p, office: &office{t: t, sessions: map[string]bool{}}}
@@ -218,6 +220,9 @@ func (p product) open(t *testing.T, options string) *desk {
 	cache off
 	crm `+p.preset+` `+d.address+p.path+` {
 		timeout 10s
+		protect {
+			rate 10000 1s
+		}
 		`+strings.ReplaceAll(strings.ReplaceAll(strings.TrimSpace(options), "$CRM", d.address), "\n", "\n\t\t")+`
 	}
 	on one popup {contact.url} {

@@ -16,8 +16,11 @@ func (r *REST) Profile() Profile { return r.profile }
 
 // Links returns the CRM's search and creation pages for a query.
 func (r *REST) Links(query Query) Links {
-	v := values{query: &query}
 	var links Links
+	if r.searchURL == nil && r.createURL == nil {
+		return links
+	}
+	v := values{query: &query}
 	if r.searchURL != nil {
 		links.Search, _ = r.searchURL.Render(v) // a refused value is no link
 	}
