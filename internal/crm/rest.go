@@ -16,11 +16,13 @@ func (r *REST) Profile() Profile { return r.profile }
 
 // Links returns the CRM's search and creation pages for a query.
 func (r *REST) Links(query Query) Links {
-	var links Links
 	if r.searchURL == nil && r.createURL == nil {
-		return links
+		return Links{}
 	}
-	v := values{query: &query}
+	return r.links(values{query: new(query)})
+}
+
+func (r *REST) links(v values) (links Links) {
 	if r.searchURL != nil {
 		links.Search, _ = r.searchURL.Render(v) // a refused value is no link
 	}
