@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/nyaruka/phonenumbers"
-	"google.golang.org/protobuf/proto"
 )
 
 // plans are those that were asked for, by their regions.
@@ -121,5 +120,5 @@ func (r Region) plain(text string) *phonenumbers.PhoneNumber {
 	if err != nil {
 		return nil
 	}
-	return &phonenumbers.PhoneNumber{CountryCode: proto.Int32(r.plan.code), NationalNumber: proto.Uint64(number)}
+	return &phonenumbers.PhoneNumber{CountryCode: new(r.plan.code), NationalNumber: new(number)}
 }

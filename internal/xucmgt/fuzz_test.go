@@ -98,8 +98,10 @@ func FuzzAnswer(f *testing.F) {
 	f.Add("https://crm/?a=1&b=<2>", "Zoë \"Q\" \\ \u2028 \x00 \xff", "erp")
 	f.Fuzz(func(t *testing.T, url, title, argument string) {
 		for _, answer := range []Answer{
-			Open{Event: EventRinging, URL: url, Title: title, Pause: &Pause{argument}}, Popup{URL: url, Title: title, Multitab: true},
-			Run{Program: url, Args: []string{argument, title}}, None{},
+			Open{Event: EventRinging, URL: url, Title: title, Pause: &Pause{argument}},
+			Popup{URL: url, Title: title, Multitab: true},
+			Run{Program: url, Args: []string{argument, title}},
+			None{},
 		} {
 			written, err := answer.MarshalJSON()
 			var got struct {
