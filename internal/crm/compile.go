@@ -64,8 +64,9 @@ type REST struct {
 
 // param is a compiled [Param].
 type param struct {
-	name  string
-	value *text
+	name    string
+	encoded string // the name, for a query
+	value   *text
 }
 
 // isOfCall reports whether only a call has a value for it.
@@ -253,7 +254,7 @@ func (c *compiler) params(option string, list []Param, place template.Place, dia
 		if err != nil {
 			return nil, mistake.In(option+" "+p.Name, err)
 		}
-		compiled = append(compiled, param{p.Name, value})
+		compiled = append(compiled, param{p.Name, url.QueryEscape(p.Name), value})
 	}
 	return compiled, nil
 }

@@ -209,7 +209,9 @@ func encode(option string, params []param, v values) (string, error) {
 		if b.Len() > 0 {
 			b.WriteByte('&')
 		}
-		b.WriteString(url.QueryEscape(p.name) + "=" + url.QueryEscape(value))
+		b.WriteString(p.encoded)
+		b.WriteByte('=')
+		b.WriteString(url.QueryEscape(value))
 	}
 	return b.String(), nil
 }

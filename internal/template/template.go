@@ -95,6 +95,18 @@ func (p *part[T]) of(values T) string {
 	return p.value.Get(values)
 }
 
+// render is the part's text, escaped for its place.
+func (p *part[T]) render(values T, first bool) (string, error) {
+	if p.value.Get == nil {
+		return p.literal, nil
+	}
+	escaped, err := p.escape(p.value.Kind, p.of(values), position{first})
+	if err != nil {
+		return "", fmt.Errorf("%w: {%s} %w", ErrUnsafe, p.name, err)
+	}
+	return escaped, nil
+}
+
 // ErrUnsafe is wrapped by the errors of a rendering whose values may not stand
 // where they would.
 var ErrUnsafe = errors.New("value refused")
@@ -225,17 +237,21 @@ func (t *Template[T]) IsComplete(values T) bool {
 // wraps [ErrUnsafe] means that a value may not stand in this place; it names
 // the placeholder and never repeats the value.
 func (t *Template[T]) Render(values T) (string, error) {
-	var b strings.Builder
-	for _, p := range t.parts {
-		if p.value.Get == nil {
-			b.WriteString(p.literal)
-			continue
-		}
-		escaped, err := p.escape(p.value.Kind, p.of(values), position{first: b.Len() == 0})
+	if len(t.parts) == 1 { // there is nothing to join
+		text, err := t.parts[0].render(values, true)
 		if err != nil {
-			return "", fmt.Errorf("%w: {%s} %w", ErrUnsafe, p.name, err)
+			return "", err
 		}
-		b.WriteString(escaped)
+		return t.finish(text)
+	}
+	var b strings.Builder
+	b.Grow(2 * len(t.text))
+	for i := range t.parts {
+		text, err := t.parts[i].render(values, b.Len() == 0)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(text)
 	}
 	return t.finish(b.String())
 }
