@@ -48,6 +48,8 @@ func (r *restraint) learn(status int, header http.Header, now time.Time) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	switch {
+	case limited && !said && now.Before(r.until):
+		// It was asked before it said so: that is no other refusal.
 	case limited && !said:
 		wait = min(firstRestraint<<min(r.inRow, 10), lastRestraint)
 		r.inRow++

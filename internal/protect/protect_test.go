@@ -710,6 +710,30 @@ func TestALimitWithoutATimeGrows(t *testing.T) {
 	})
 }
 
+// They were all made before the CRM said so.
+func TestSeveralRequestsThatAreRefusedTogetherAreOneRefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := ask(Options{}, func(*http.Request) (*http.Response, error) {
+			time.Sleep(10 * time.Millisecond)
+			return reply(429, ""), nil
+		})
+		together := func() {
+			var all sync.WaitGroup
+			for range DefaultConcurrent {
+				all.Go(func() { _ = a.get(t) })
+			}
+			all.Wait()
+		}
+		for _, want := range []time.Duration{firstRestraint, 2 * firstRestraint, 4 * firstRestraint} {
+			together()
+			if got := a.Status().Limited; got != want {
+				t.Errorf("limited for %s, want %s", got, want)
+			}
+			time.Sleep(want)
+		}
+	})
+}
+
 // A machine that slept, or whose clock was set, finds everything as it should be.
 func TestAfterALongSleepTheCRMIsAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
