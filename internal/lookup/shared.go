@@ -37,6 +37,14 @@ type sharedAnswer struct {
 	// Fresh and Stale are for how long it is.
 	Fresh time.Duration `json:"fresh"`
 	Stale time.Duration `json:"stale,omitempty"`
+	// Said is when the CRM said so, by the clock of the gateway that asked.
+	Said time.Time `json:"said"`
+}
+
+// age goes by two clocks: the shelf's and the gateways'. Setting one of them back
+// must not prolong anything.
+func (a sharedAnswer) age(left time.Duration, now time.Time) time.Duration {
+	return max(a.Fresh+a.Stale-left, now.Sub(a.Said), 0)
 }
 
 // consult finds out what the CRM says, from another gateway or from the CRM. It
@@ -69,7 +77,10 @@ func (s *Source) taken(ctx context.Context, shelf Shelf, key string, query crm.Q
 	if err != nil || value == nil || json.Unmarshal(value, &answer) != nil {
 		return Report{}, false
 	}
-	age := max(0, answer.Fresh+answer.Stale-left)
+	age := answer.age(left, time.Now())
+	if age >= answer.Fresh+answer.Stale {
+		return Report{}, false // a clock was set back, or it stays while it is read
+	}
 	report := s.checked(crm.Result{Records: answer.Records}, query)
 	report.Origin, report.Age, report.fresh, report.Stale = Shared, age, answer.Fresh, age >= answer.Fresh
 	return report, !report.Stale || how == first && report.found()
@@ -100,7 +111,7 @@ func (s *Source) put(shelf Shelf, key string, report Report, ours bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	fresh, stale := s.memory.lasting(report)
-	switch value, err := json.Marshal(sharedAnswer{report.Result.Records, fresh, stale}); {
+	switch value, err := json.Marshal(sharedAnswer{report.Result.Records, fresh, stale, time.Now().Add(-report.Age).UTC()}); {
 	case report.Result.Err != nil: // the others find out for themselves
 	case err != nil || fresh <= 0 || len(value) > largestShared:
 		_ = shelf.Remove(ctx, key)

@@ -81,6 +81,15 @@ func (b *board) turn(down bool) {
 	b.down = down
 }
 
+// prolong lets everything stay for longer.
+func (b *board) prolong(by time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for key, p := range b.values {
+		b.values[key] = pinned{p.value, p.until.Add(by)}
+	}
+}
+
 // fleet runs a test with two gateways that share a shelf.
 func (o *office) fleet(t *testing.T, b *board, test func(t *testing.T, one, other *desk)) {
 	t.Helper()
@@ -167,6 +176,45 @@ func TestWhoWasFoundByAnotherGatewayIsRenewedOnce(t *testing.T) {
 	})
 }
 
+// That is how it looks when the clock of the machine with the shelf, or of one of
+// the gateways, is set.
+func TestNoClockOfAFleetProlongsWhatIsShared(t *testing.T) {
+	answer := sharedAnswer{Fresh: time.Minute, Stale: time.Hour, Said: time.Now().UTC()}
+	for _, test := range []struct{ left, since, want time.Duration }{
+		{answer.Fresh + answer.Stale, 0, 0},
+		{answer.Fresh + answer.Stale - time.Second, time.Second, time.Second},
+		{3 * time.Hour, 30 * time.Second, 30 * time.Second}, // the shelf's was set back
+		{time.Second, 0, answer.Fresh + answer.Stale - time.Second},
+		{answer.Fresh + answer.Stale - time.Second, -time.Hour, time.Second}, // ours was, or is behind
+		{answer.Fresh + answer.Stale, time.Hour, time.Hour},
+	} {
+		if age := answer.age(test.left, answer.Said.Add(test.since)); age != test.want {
+			t.Errorf("%s after it was said, of which %s are left: it is %s old, want %s", test.since, test.left, age, test.want)
+		}
+	}
+}
+
+func TestAShelfWhoseClockIsSetBackAnswersWithNothingOld(t *testing.T) {
+	o, b := &office{}, newBoard()
+	o.fleet(t, b, func(t *testing.T, one, other *desk) {
+		one.ring()
+		synctest.Wait()
+		time.Sleep(time.Second)
+		b.prolong(24 * time.Hour)
+		o.know(person("Rosa"))
+		time.Sleep(defaults.NotFound)
+		gets(t, other.ring(), "Rosa", Asked, 0)
+
+		time.Sleep(time.Second)
+		b.prolong(24 * time.Hour)
+		o.fail()
+		time.Sleep(defaults.TTL + defaults.Stale)
+		if report := one.ring(); !errors.Is(report.Result.Err, errDown) || len(report.Result.Records) > 0 {
+			t.Errorf("got %+v", report)
+		}
+	})
+}
+
 func TestNotFoundIsSharedForAsLongAsItIsFresh(t *testing.T) {
 	o := &office{}
 	o.fleet(t, newBoard(), func(t *testing.T, one, other *desk) {
@@ -237,7 +285,7 @@ func TestWhatIsSharedIsCheckedAgain(t *testing.T) {
 	o, b := &office{}, newBoard()
 	o.know(person("Rosa"))
 	o.fleet(t, b, func(t *testing.T, one, other *desk) {
-		stranger := []byte(`{"records":[{"Name":"Stranger","Phones":["01 23 45 67 89"]}],"fresh":60000000000}`)
+		stranger := []byte(`{"records":[{"Name":"Stranger","Phones":["01 23 45 67 89"]}],"fresh":60000000000,"said":"` + time.Now().Format(time.RFC3339) + `"}`)
 		_ = b.Put(t.Context(), query(t).Number.E164(), stranger, time.Minute)
 		if report := one.ring(); len(report.Result.Records) > 0 {
 			t.Errorf("report = %+v", report)
