@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -245,8 +246,7 @@ func (s separateRequests) RoundTrip(request *http.Request) (*http.Response, erro
 	own := ownVariables{request.Context(), map[string]any{}}
 	response, err := s.RoundTripper.RoundTrip(request.WithContext(own))
 	if dial, ok := errors.AsType[reverseproxy.DialError](err); ok {
-		text := dial.Error() // it hides what it wraps
-		return nil, &crm.ConnectError{Reason: strings.TrimSpace(text[strings.LastIndex(text, ":")+1:])}
+		return nil, unconnected(dial)
 	}
 	return response, err
 }
@@ -270,6 +270,16 @@ func (o ownVariables) Value(key any) any {
 	default:
 		return o.Context.Value(key)
 	}
+}
+
+// unconnected is why no connection came about. Caddy's error hides what it wraps.
+func unconnected(dial reverseproxy.DialError) error {
+	text := dial.Error()
+	reason := strings.TrimSpace(text[strings.LastIndex(text, ":")+1:])
+	if strings.Contains(text, ": lookup ") {
+		return &net.DNSError{Err: reason}
+	}
+	return &crm.ConnectError{Reason: reason}
 }
 
 // Interface guards
