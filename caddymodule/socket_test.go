@@ -6,10 +6,12 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // socketCRM is a CRM as seen from below HTTP: what it writes is up to the test.
@@ -113,12 +115,19 @@ func repeatedly(text string) behaviour {
 	}
 }
 
-// dripping writes the beginning, and then a byte whenever the last one has
-// gone: until whoever reads has had enough.
+// dripping writes the beginning, and then little by little without an end: until
+// whoever reads has had enough.
 func dripping(begin, drop string) behaviour {
-	return func(c net.Conn, request *http.Request, over <-chan struct{}) {
-		fmt.Fprint(c, begin+drop)
-		hanging(c, request, over)
+	return func(c net.Conn, _ *http.Request, over <-chan struct{}) {
+		_, err := fmt.Fprint(c, begin)
+		for err == nil {
+			select {
+			case <-time.After(5 * time.Millisecond):
+				_, err = fmt.Fprint(c, drop)
+			case <-over:
+				return
+			}
+		}
 	}
 }
 
@@ -129,20 +138,37 @@ func reset(text string) behaviour {
 	}
 }
 
+// limiting says that it was asked too often, with a further line of the heading.
+func limiting(line func() string) behaviour {
+	return func(c net.Conn, _ *http.Request, _ <-chan struct{}) {
+		fmt.Fprintf(c, "HTTP/1.1 429 Too Many Requests\r\n%sConnection: close\r\nContent-Length: 0\r\n\r\n", line())
+	}
+}
+
 const heading = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
-var socketFaults = []struct {
+// socketFault is a way to fail of a CRM that gets its requests.
+type socketFault struct {
 	name      string
 	behaviour behaviour
 	want      string
 	tries     int64
-}{
+}
+
+var socketFaults = slices.Concat(brokenAnswers, limits)
+
+var brokenAnswers = []socketFault{
 	{"closes without a word", written(""), "broke off", 2},
 	{"reset before the answer", reset(""), "broke off", 2},
 	{"reset in the middle of the heading", reset("HTTP/1.1 200 OK\r\nContent-Ty"), "broke off", 2},
 	{"reset in the middle of the body", reset(heading + "Content-Length: 100\r\n\r\n" + `{"items":[`), "the answer broke off", 2},
-	{"slow heading", dripping("HTTP/1.1 200 OK\r\n", "X: "), "no answer within", 1},
-	{"slow body", dripping(heading+"Content-Length: 100\r\n\r\n", `{"items":`), "no answer within", 1},
+	{"slow heading", dripping("HTTP/1.1 200 OK\r\nX: ", "x"), "no answer within", 1},
+	{"slow body", dripping(heading+"Content-Length: 1000000\r\n\r\n{", " "), "no answer within", 1},
+	{"heading that stays away", hanging, "no answer within", 1},
+	{"body that stays away", func(c net.Conn, r *http.Request, over <-chan struct{}) {
+		fmt.Fprint(c, heading+"Content-Length: 100\r\n\r\n"+`{"items":`)
+		hanging(c, r, over)
+	}, "no answer within", 1},
 	{"endless heading", func(c net.Conn, r *http.Request, over <-chan struct{}) {
 		fmt.Fprint(c, "HTTP/1.1 200 OK\r\n")
 		repeatedly("X: "+strings.Repeat("x", 1<<16)+"\r\n")(c, r, over)
@@ -156,9 +182,18 @@ var socketFaults = []struct {
 	{"a length that is none", written(heading + "Content-Length: many\r\n\r\n{}"), "broke off", 2},
 	{"chunks that are none", written(heading + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n{}"), "the answer broke off", 2},
 	{"garbage", written("\x00\xff\x13 not HTTP \r\n\r\n"), "broke off", 2},
+	{"failed", written("HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"), "500 Internal Server Error; the CRM itself failed", 1},
+}
+
+// limits are of a CRM that does not want to be asked for a while.
+var limits = []socketFault{
 	{"too often", written("HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"), "limits how often it may be asked", 1},
 	{"too often, with a time", written("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 30\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"), "limits how often it may be asked", 1},
-	{"failed", written("HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"), "500 Internal Server Error; the CRM itself failed", 1},
+	{"too often, with a date", limiting(func() string {
+		return "Retry-After: " + time.Now().Add(time.Hour).UTC().Format(http.TimeFormat) + "\r\n"
+	}), "limits how often it may be asked", 1},
+	{"too often, with a time that is none", limiting(func() string { return "Retry-After: soon\r\n" }), "limits how often it may be asked", 1},
+	{"overloaded, with a time", written("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"), "503 Service Unavailable; the CRM itself failed", 1},
 }
 
 // No outcome is wrong, and each line of the log says what happened. Go's own
@@ -254,6 +289,38 @@ func TestACRMThatLimitsIsNotAskedUntilItsTime(t *testing.T) {
 	}
 	g.settle()
 	g.ringUntilFound(t)
+}
+
+// Meanwhile it is not, and nobody is called unknown.
+func TestACRMThatLimitedIsAskedAgainWhenItsTimeHasCome(t *testing.T) {
+	for name, line := range map[string]func() string{
+		"in seconds": func() string { return "Retry-After: 2\r\n" },
+		"by a date": func() string {
+			return "Retry-After: " + time.Now().Add(3*time.Second).UTC().Format(http.TimeFormat) + "\r\n"
+		},
+		"by a date of a clock that is a day ahead": func() string {
+			theirs := time.Now().UTC().Add(24 * time.Hour)
+			return "Date: " + theirs.Format(http.TimeFormat) + "\r\nRetry-After: " + theirs.Add(2*time.Second).Format(http.TimeFormat) + "\r\n"
+		},
+		"without a time": func() string { return "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			crm := newSocketCRM(t, limiting(line))
+			g := serve(t, site("deadline 300ms", crm.block("crm", "")))
+			g.ring(somebodysCall).want(t, http.StatusOK, opened(isUnreachable))
+			crm.behave(directory)
+			eventually(t, "it is asked again", func() bool {
+				got := g.ring(somebodysCall)
+				if got.body != opened(isUnreachable) {
+					got.want(t, http.StatusOK, inDirectory("crm", somebodysCall))
+				}
+				return got.body != opened(isUnreachable)
+			})
+			if asked := crm.asked.Load(); asked != 2 {
+				t.Errorf("it was asked %d times", asked)
+			}
+		})
+	}
 }
 
 func TestTheRateAndTheQueueAreTold(t *testing.T) {
