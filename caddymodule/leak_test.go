@@ -26,31 +26,59 @@ func running() map[string]string {
 	return found
 }
 
-func TestNothingRunsOnWhenAConfigurationHasEnded(t *testing.T) {
-	server, crm := fleettest.Run(t), newRegister(t, "rosa")
-	before := running() // of connectors in other tests that ignore their context
-	release := crm.hold()
-	defer release()
-	site := site("deadline 50ms\n\tcache {\n\t\tshared redis://"+server.Address()+"\n\t}", crm.block("crm", "timeout 1m\n\t\tlimit 2m"))
-	g := serve(t, site)
-	for range 3 {
-		for _, caller := range []string{"0427466347", "0427466348"} {
-			g.ring(caller).want(t, http.StatusOK, opened("https://unreachable.example.com/"))
-		}
-		if err := g.load(site); err != nil {
-			t.Fatal(err)
-		}
-		g.settle()
-	}
-	if err := caddy.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	var left map[string]string
+// nothingRuns waits until nothing does that did not before.
+func nothingRuns(t *testing.T, before map[string]string) {
+	t.Helper()
 	eventually(t, "all goroutines have ended", func() bool {
-		left = running()
+		left := running()
 		for number := range before {
 			delete(left, number)
 		}
 		return len(left) == 0
 	})
+}
+
+func TestNothingRunsOnWhenAConfigurationHasEnded(t *testing.T) {
+	for name, lose := range map[string]func(*fleettest.Server){
+		"with a shared cache": func(*fleettest.Server) {},
+		"that is down":        (*fleettest.Server).Kill,
+		"that hangs":          (*fleettest.Server).Freeze,
+		"lost and found":      func(s *fleettest.Server) { s.Kill(); s.Start() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, crm := fleettest.Run(t), newRegister(t, "rosa")
+			before := running() // of connectors in other tests that ignore their context
+			release := crm.hold()
+			defer release()
+			site := site("deadline 50ms\n\tcache {\n\t\tshared redis://"+server.Address()+"\n\t}", crm.block("crm", "timeout 1m\n\t\tlimit 2m"))
+			g := serve(t, site)
+			for range 3 {
+				for _, caller := range []string{"0427466347", "0427466348"} {
+					g.ring(caller).want(t, http.StatusOK, opened(isUnreachable))
+				}
+				lose(server)
+				if err := g.load(site); err != nil {
+					t.Fatal(err)
+				}
+				g.settle()
+			}
+			if err := caddy.Stop(); err != nil {
+				t.Fatal(err)
+			}
+			nothingRuns(t, before)
+		})
+	}
+}
+
+func TestNothingRunsOnThatWaitedForASharedCacheThatIsNeverThere(t *testing.T) {
+	crm := newRegister(t, "rosa")
+	before := running()
+	g := serve(t, site("deadline 5s\n\tcache {\n\t\tshared redis://"+freeAddress(t)+"\n\t}", crm.block("crm", "")))
+	for range 3 {
+		g.ring(rosasCall).want(t, http.StatusOK, opened(isRosa))
+	}
+	if err := caddy.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	nothingRuns(t, before)
 }
