@@ -6,15 +6,18 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
 
 	"github.com/screenpop/caddy-screenpop/internal/fleet/fleettest"
 )
 
 // fleetSite has two gateways over one CRM, at /one and /two, with memories of
 // their own and a shared cache.
-func fleetSite(shared string, crm *register) string {
+func fleetSite(shared, crm string) string {
 	gateway := func(endpoint string, size int) string {
-		return site(fmt.Sprintf("deadline 5s\n\tendpoint %s\n\tcache {\n\t\tsize %d\n\t\tshared %s\n\t}", endpoint, size, shared), crm.block("crm", ""))
+		return site(fmt.Sprintf("deadline 5s\n\tendpoint %s\n\tcache {\n\t\tsize %d\n\t\tshared %s\n\t}", endpoint, size, shared), crm)
 	}
 	return gateway("/one", 1000) + "\n" + gateway("/two", 1001)
 }
@@ -26,7 +29,7 @@ func (g *gateway) ringAt(endpoint, caller string) answer {
 
 func TestAFleetAsksACRMOnce(t *testing.T) {
 	crm, server := newRegister(t, "rosa"), fleettest.Run(t)
-	g := serve(t, fleetSite("redis://"+server.Address(), crm))
+	g := serve(t, fleetSite("redis://"+server.Address(), crm.block("crm", "")))
 	release := crm.hold()
 	defer release()
 	var calls sync.WaitGroup
@@ -49,7 +52,7 @@ func TestAGatewayGoesOnWithoutTheSharedCache(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			crm, server := newRegister(t, "rosa"), fleettest.Run(t)
-			g := serve(t, fleetSite("redis://"+server.Address(), crm))
+			g := serve(t, fleetSite("redis://"+server.Address(), crm.block("crm", "")))
 			g.ringAt("/one", rosasCall).want(t, http.StatusOK, opened(isRosa))
 			test.lose(server)
 			calls := 0
@@ -67,6 +70,68 @@ func TestAGatewayGoesOnWithoutTheSharedCache(t *testing.T) {
 				return strings.Contains(g.log(), `"the shared cache can be reached"`)
 			})
 		})
+	}
+}
+
+// Agents ring at both gateways while the shared cache is killed, started, frozen
+// and thawed: each call is answered, with what its CRM says of its caller.
+func TestASharedCacheThatIsLostAndFoundUnderLoadLosesNoCall(t *testing.T) {
+	crm, server := newSocketCRM(t, directory), fleettest.Run(t)
+	before := running()
+	g := serve(t, fleetSite("redis://"+server.Address(), crm.block("crm", "")))
+	ringAtBoth := func(call int64) {
+		for _, endpoint := range []string{"/one", "/two", "/one"} {
+			g.ringAt(endpoint, mobile(call)).want(t, http.StatusOK, inDirectory("crm", mobile(call)))
+		}
+	}
+	ringing := ringOn(t, 8, ringAtBoth)
+	for _, outage := range []struct{ lose, find func(*fleettest.Server) }{
+		{(*fleettest.Server).Kill, (*fleettest.Server).Start},
+		{(*fleettest.Server).Freeze, (*fleettest.Server).Thaw},
+		{(*fleettest.Server).Kill, (*fleettest.Server).Start},
+	} {
+		lost, found := g.says("the shared cache can't be reached"), g.says(`"the shared cache can be reached"`)
+		outage.lose(server)
+		eventually(t, "it is lost", func() bool { return g.says("the shared cache can't be reached") > lost })
+		ringing.more(t, 40)
+		outage.find(server)
+		eventually(t, "it is found", func() bool { return g.says(`"the shared cache can be reached"`) > found })
+		ringing.more(t, 40)
+	}
+	ringing.end()
+
+	eventually(t, "a CRM is asked once for both gateways again", func() bool {
+		asked := crm.asked.Load()
+		ringAtBoth(ringing.calls.Add(1))
+		return crm.asked.Load() == asked+1
+	})
+	if err := caddy.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	nothingRuns(t, before)
+}
+
+// says counts how often the log says something.
+func (g *gateway) says(text string) int { return strings.Count(g.log(), text) }
+
+func TestASharedCacheWhoseClockIsSetBackAnswersWithNothingOld(t *testing.T) {
+	crm, server := newRegister(t, ""), fleettest.Run(t)
+	site := strings.ReplaceAll(fleetSite("redis://"+server.Address(), crm.block("crm", "")), "cache {", "cache {\n\t\tttl 2s\n\t\tstale off\n\t\tnot_found 2s")
+	g := serve(t, site)
+	for _, test := range []struct{ knew, knows, was, is string }{
+		{"", "rosa", isNobody, isRosa},
+		{"rosa", "camille", isRosa, "https://crm.example.com/camille"},
+	} {
+		crm.become(test.knew)
+		var caller string
+		eventually(t, "what was shared is kept for longer", func() bool {
+			caller = mobile(int64(crm.asked.Load()))
+			g.ringAt("/one", caller).want(t, http.StatusOK, opened(test.was))
+			return server.SetBack(time.Hour) > 0
+		})
+		crm.become(test.knows)
+		time.Sleep(2 * time.Second) // is what ttl and not_found say
+		g.ringAt("/two", caller).want(t, http.StatusOK, opened(test.is))
 	}
 }
 

@@ -5,9 +5,12 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/redis/rueidis"
 )
 
 // Server is a Redis or Valkey on an address of its own. It keeps nothing on disk.
@@ -72,6 +75,31 @@ func (s *Server) Kill() {
 		_, _ = s.process.Wait()
 		s.process = nil
 	}
+}
+
+// SetBack lets what it holds stay for longer, as does setting its machine's clock
+// back. It returns how many answers that are.
+func (s *Server) SetBack(by time.Duration) (answers int) {
+	s.t.Helper()
+	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.address}, DisableCache: true})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer client.Close()
+	keys, err := client.Do(s.t.Context(), client.B().Keys().Pattern("*").Build()).AsStrSlice()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, key := range keys {
+		if strings.HasSuffix(key, ":claim") {
+			continue // ends with its answer
+		}
+		left, err := client.Do(s.t.Context(), client.B().Pttl().Key(key).Build()).AsInt64()
+		if err == nil && left > 0 && client.Do(s.t.Context(), client.B().Pexpire().Key(key).Milliseconds(left+by.Milliseconds()).Build()).Error() == nil {
+			answers++
+		}
+	}
+	return answers
 }
 
 // Freeze lets it hang: connections stay, and nothing is answered.
