@@ -2,6 +2,7 @@ package credential
 
 import (
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -40,5 +41,20 @@ func TestSettingTheClockDoesNotChangeWhenAFetchIsTriedAgain(t *testing.T) {
 			t.Errorf("set by %s: it is tried later: %v", by, err)
 		}
 		k.Close()
+	}
+}
+
+// A moment that the endpoint names is meant by its own clock.
+func TestATokenEndpointThatLimitsUntilAMomentGoesByItsClock(t *testing.T) {
+	now := time.Now()
+	for _, by := range []time.Duration{-24 * time.Hour, 0, 24 * time.Hour} {
+		theirs := now.Add(by).UTC()
+		wait, ok := retryAfter(http.Header{
+			"Date":        {theirs.Format(http.TimeFormat)},
+			"Retry-After": {theirs.Add(time.Minute).Format(http.TimeFormat)},
+		}, now)
+		if wait != time.Minute || !ok {
+			t.Errorf("with a clock %s from ours it is left alone for %s (%t)", by, wait, ok)
+		}
 	}
 }

@@ -154,6 +154,9 @@ func retryAfter(header http.Header, now time.Time) (time.Duration, bool) {
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second, true
 	}
+	if said, err := http.ParseTime(header.Get("Date")); err == nil {
+		now = said // a moment that it names is meant by its own clock
+	}
 	date, err := http.ParseTime(value)
 	if err != nil || date.Before(now) {
 		return 0, false
