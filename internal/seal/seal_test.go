@@ -248,6 +248,33 @@ func TestKeysThatNothingIsSealedWithAnyMoreAreForgotten(t *testing.T) {
 	}
 }
 
+// Links of before may be lost, as their key seemed to be old. New ones are good on
+// every machine, and a jump does not make a key for each of them.
+func TestAClockThatIsSetForwardAndBackLeavesKeysThatWork(t *testing.T) {
+	for _, by := range []time.Duration{time.Hour, 30 * 24 * time.Hour, 365 * 24 * time.Hour} {
+		store, now := &shelf{}, startedNow()
+		ring := kept(t, store, now)
+		sealed(t, ring, "before", time.Now().Add(time.Minute))
+		for _, jump := range []time.Duration{by, -by, -by, by} {
+			now.pass(jump)
+			ring.Prepare()
+			ring.trips.Wait()
+			for range 3 {
+				now.pass(2 * storePause)
+				text := sealed(t, ring, "content", now.time().Add(time.Minute))
+				for _, machine := range []*Ring{ring, kept(t, store, now)} {
+					if content, err := machine.Open(t.Context(), "chooser", text, now.time()); string(content) != "content" || err != nil {
+						t.Errorf("a clock that jumped by %s: opened %q, %v", jump, content, err)
+					}
+				}
+			}
+		}
+		if store.saves > 2 {
+			t.Errorf("%d keys were made", store.saves)
+		}
+	}
+}
+
 func TestAStorageThatFailsIsSaidAndAskedAgain(t *testing.T) {
 	store, now := &shelf{failing: errors.New("the disk is away")}, startedNow()
 	ring := kept(t, store, now)
