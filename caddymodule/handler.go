@@ -120,6 +120,7 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets the handler up. It does not ask the CRMs anything.
 func (h *Handler) Provision(ctx caddy.Context) error {
+	quieten()
 	h.logger, h.calls = ctx.Logger(), &inUse{}
 	if err := h.prepare(loadedSettings()); err != nil {
 		return located(err, h.Sources, 0)
@@ -144,6 +145,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 // back to the next configuration. Calls outlive theirs: what they need of the
 // pages ends with the last one. It is called after a failed Provision too.
 func (h *Handler) Cleanup() error {
+	quieten()
 	h.calls.retire(h.pages.close)
 	if h.engine != nil {
 		h.engine.Retire()

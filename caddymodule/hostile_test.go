@@ -4,9 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -261,5 +265,39 @@ func TestNoSecretTokenOrWholeNumberIsInAnyLog(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A CRM that counts characters where it should count bytes sends more than it
+// says, and Go's HTTP client tells the standard log.
+func TestWhatACRMSendsBeyondItsAnswerIsNotLogged(t *testing.T) {
+	heard, err := os.Create(filepath.Join(t.TempDir(), "standard.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer heard.Close()
+	defer log.SetOutput(log.Writer())
+	log.SetOutput(heard)
+	crm := newSocketCRM(t, func(c net.Conn, r *http.Request, over <-chan struct{}) {
+		fmt.Fprint(c, heading+"Content-Length: 12\r\n\r\n"+`{"items":[]}{"name":"Rosa Marin","phone":"+33427466347"}`)
+		hanging(c, r, over)
+	})
+	withoutCache := site("cache off", crm.block("crm", ""))
+	g := serve(t, withoutCache)
+	for reloads := range 3 {
+		g.ring(rosasCall).want(t, http.StatusOK, opened(isNobody))
+		var said string
+		eventually(t, "the log tells of it", func() bool {
+			text, err := os.ReadFile(heard.Name())
+			said = string(text)
+			return err == nil && strings.Count(said, "Unsolicited response") > reloads
+		})
+		if strings.Contains(said, "Rosa Marin") || strings.Contains(said, "27466347") {
+			t.Errorf("the log holds what the CRM sent: %s", said)
+		}
+		if err := g.load(withoutCache); err != nil {
+			t.Fatal(err)
+		}
+		g.settle()
 	}
 }
