@@ -14,11 +14,11 @@ import (
 // page makes the answers that open an address.
 type page struct {
 	event   xucmgt.Event
-	title   *template.Template[Situation]
+	title   *template.Template[*Situation]
 	pause   *xucmgt.Pause
-	address *template.Template[Situation]
+	address *template.Template[*Situation]
 	// record is the address of the record's page in the CRM.
-	record *template.Template[Situation]
+	record *template.Template[*Situation]
 	// refused is what becomes of a page that can't be framed: popup or card.
 	refused string
 	// hasCard is set if our card may be opened.
@@ -33,7 +33,7 @@ type page struct {
 // isFrame reports whether the page is ours with the record's in it.
 func (p page) isFrame() bool { return p.address.Uses("pane." + frame) }
 
-func (p page) url(s Situation) (string, error) {
+func (p page) url(s *Situation) (string, error) {
 	url, err := p.address.Render(s)
 	switch {
 	case err != nil:
@@ -47,16 +47,16 @@ func (p page) url(s Situation) (string, error) {
 }
 
 // unpaged is why there is no page of ours, if there is none.
-func (s Situation) unpaged() error {
+func (s *Situation) unpaged() error {
 	if s.Pages == nil || len(pageNames[s.Outcome]) == 0 {
 		return nil
 	}
-	_, err := s.Pages.Address(pageNames[s.Outcome][0], s)
+	_, err := s.Pages.Address(pageNames[s.Outcome][0], *s)
 	return err
 }
 
 // open shows a page in the pane, if that would not be a blank one.
-func (p page) open(s Situation) (xucmgt.Answer, error) {
+func (p page) open(s *Situation) (xucmgt.Answer, error) {
 	url, framed, err := p.addresses(s)
 	switch {
 	case err != nil:
@@ -67,7 +67,7 @@ func (p page) open(s Situation) (xucmgt.Answer, error) {
 	case (!p.automatic || s.Pages.IsSameSite(framed)) && s.Pages.MayFrame(framed):
 		return p.pane(s, url), nil
 	case p.refused == card && p.hasCard && s.Outcome == One:
-		url, err = s.Pages.Address(card, s)
+		url, err = s.Pages.Address(card, *s)
 		return p.pane(s, url), err
 	default:
 		return p.popup(s, framed), nil
@@ -76,7 +76,7 @@ func (p page) open(s Situation) (xucmgt.Answer, error) {
 
 // instead is the CRM's own page where ours can't be made, if it has one; nil if
 // not. The agent is better off with it than with nothing.
-func (p page) instead(s Situation) xucmgt.Answer {
+func (p page) instead(s *Situation) xucmgt.Answer {
 	address := ""
 	switch {
 	case p.isFrame():
@@ -91,7 +91,7 @@ func (p page) instead(s Situation) xucmgt.Answer {
 }
 
 // window shows a page in a window of its own.
-func (p page) window(s Situation) (xucmgt.Answer, error) {
+func (p page) window(s *Situation) (xucmgt.Answer, error) {
 	url, framed, err := p.addresses(s)
 	if err != nil {
 		return nil, err
@@ -102,17 +102,17 @@ func (p page) window(s Situation) (xucmgt.Answer, error) {
 	return p.popup(s, url), nil
 }
 
-func (p page) pane(s Situation, url string) xucmgt.Answer {
+func (p page) pane(s *Situation, url string) xucmgt.Answer {
 	return xucmgt.Open{Event: p.event, URL: url, Title: shown(p.title, s), Pause: p.pause}
 }
 
-func (p page) popup(s Situation, url string) xucmgt.Answer {
+func (p page) popup(s *Situation, url string) xucmgt.Answer {
 	return xucmgt.Popup{Event: p.event, URL: url, Title: shown(p.title, s), Multitab: p.multitab}
 }
 
 // addresses returns the page's address, and that of the CRM's page which is
 // framed with it; "" if none is. The card stands in for a record without a page.
-func (p page) addresses(s Situation) (url, framed string, err error) {
+func (p page) addresses(s *Situation) (url, framed string, err error) {
 	if url, err = p.url(s); err != nil || s.Pages == nil {
 		return url, "", err
 	}
@@ -128,7 +128,7 @@ func (p page) addresses(s Situation) (url, framed string, err error) {
 	if !p.hasCard {
 		return "", "", fmt.Errorf("the record's page can't be opened: %w", cmp.Or(err, errNoAddress))
 	}
-	url, err = s.Pages.Address(card, s)
+	url, err = s.Pages.Address(card, *s)
 	return url, "", err
 }
 
@@ -140,13 +140,13 @@ var pageNames = map[Outcome][]string{
 }
 
 // addPages declares {pane.<page>}.
-func (o Options) addPages(scope *template.Scope[Situation], outcome Outcome) {
+func (o Options) addPages(scope *template.Scope[*Situation], outcome Outcome) {
 	there := slices.DeleteFunc(slices.Clone(pageNames[outcome]), func(name string) bool { return !slices.Contains(o.Pages, name) })
-	scope.AddFamily("pane.", there, func(name string) (template.Placeholder[Situation], error) {
+	scope.AddFamily("pane.", there, func(name string) (template.Placeholder[*Situation], error) {
 		if !slices.Contains(there, name) {
-			return template.Placeholder[Situation]{}, noPage(name, outcome, there)
+			return template.Placeholder[*Situation]{}, noPage(name, outcome, there)
 		}
-		return address(func(s Situation) string { return s.page(name) }), nil
+		return address(func(s *Situation) string { return s.page(name) }), nil
 	})
 }
 
@@ -160,11 +160,11 @@ func noPage(name string, outcome Outcome, there []string) error {
 	return errors.New("the outcome " + string(outcome) + " has no page " + name + "; it has {pane." + strings.Join(there, "}, {pane.") + "}")
 }
 
-func (s Situation) page(name string) string {
+func (s *Situation) page(name string) string {
 	if s.Pages == nil {
 		return ""
 	}
-	address, err := s.Pages.Address(name, s)
+	address, err := s.Pages.Address(name, *s)
 	if err != nil {
 		return "" // the answer says that the url is empty
 	}

@@ -50,7 +50,7 @@ type Pages interface {
 	IsSameSite(address string) bool
 }
 
-func (s Situation) contact() crm.Record {
+func (s *Situation) contact() crm.Record {
 	if s.Outcome != One || len(s.Records) == 0 {
 		return crm.Record{}
 	}
@@ -60,7 +60,7 @@ func (s Situation) contact() crm.Record {
 // response is a compiled [Response]: it makes one kind of answer.
 type response struct {
 	action string
-	answer func(Situation) (xucmgt.Answer, error)
+	answer func(*Situation) (xucmgt.Answer, error)
 }
 
 // defaults are the responses where `on` is left out, as far as the pages that
@@ -146,12 +146,12 @@ func (r Response) used() []string {
 }
 
 // compile checks a response, complete with what it falls back to.
-func (r Response) compile(scope *template.Scope[Situation], options Options) (response, error) {
+func (r Response) compile(scope *template.Scope[*Situation], options Options) (response, error) {
 	if err := r.check(); err != nil {
 		return response{}, err
 	}
 	if r.Action == actionNone {
-		return response{actionNone, func(Situation) (xucmgt.Answer, error) { return xucmgt.None{}, nil }}, nil
+		return response{actionNone, func(*Situation) (xucmgt.Answer, error) { return xucmgt.None{}, nil }}, nil
 	}
 	event := xucmgt.EventRinging
 	if r.Event != "" {
@@ -215,7 +215,7 @@ func meant(word string, candidates []string) string {
 }
 
 // compilePage makes the answers that open an address.
-func (r Response) compilePage(event xucmgt.Event, title *template.Template[Situation], scope *template.Scope[Situation], options Options) (response, error) {
+func (r Response) compilePage(event xucmgt.Event, title *template.Template[*Situation], scope *template.Scope[*Situation], options Options) (response, error) {
 	address, err := template.Compile(r.URL, template.URL, scope)
 	if err != nil {
 		return response{}, mistake.In("url", err)
@@ -242,11 +242,11 @@ func isTrue(b *bool) bool { return b != nil && *b }
 
 // compileRun makes the answers that start a program. Which one is fixed when
 // the configuration loads: nothing of a call decides what is executed.
-func (r Response) compileRun(event xucmgt.Event, title *template.Template[Situation], scope *template.Scope[Situation]) (response, error) {
+func (r Response) compileRun(event xucmgt.Event, title *template.Template[*Situation], scope *template.Scope[*Situation]) (response, error) {
 	if strings.ContainsAny(r.URL, "{}") {
 		return response{}, mistake.In("url", fmt.Errorf("run takes the path of a program without placeholders, not %q: what a call holds must not decide what is executed; values belong in args", r.URL))
 	}
-	var args []*template.Template[Situation]
+	var args []*template.Template[*Situation]
 	for _, text := range r.Args {
 		arg, err := template.Compile(text, template.Argument, scope)
 		if err != nil {
@@ -254,7 +254,7 @@ func (r Response) compileRun(event xucmgt.Event, title *template.Template[Situat
 		}
 		args = append(args, arg)
 	}
-	answer := func(s Situation) (xucmgt.Answer, error) {
+	answer := func(s *Situation) (xucmgt.Answer, error) {
 		rendered := make([]string, len(args))
 		for i, arg := range args {
 			text, err := arg.Render(s)
@@ -271,7 +271,7 @@ func (r Response) compileRun(event xucmgt.Event, title *template.Template[Situat
 // maxTitle is what fits in a tab with much good will, in characters.
 const maxTitle = 200
 
-func shown(title *template.Template[Situation], s Situation) string {
+func shown(title *template.Template[*Situation], s *Situation) string {
 	text, err := title.Render(s)
 	if err != nil {
 		return ""

@@ -309,8 +309,8 @@ func TestATitleIsOneShortLine(t *testing.T) {
 }
 
 func TestAContactIsOnlyOneOutcomesOwn(t *testing.T) {
-	s := situation(t, Many)
-	if got := fmt.Sprint(s.contact().Name, situation(t, One).contact().Name); got != "Rosa Marín" {
+	many, one := situation(t, Many), situation(t, One)
+	if got := fmt.Sprint(many.contact().Name, one.contact().Name); got != "Rosa Marín" {
 		t.Errorf("contact = %s", got)
 	}
 }

@@ -117,6 +117,9 @@ func checkAsk(names []string, options Options) error {
 
 // For returns the rule that counts for a call.
 func (r *Rules) For(call xucmgt.Call) Rule {
+	if len(r.when) == 0 {
+		return r.outside
+	}
 	view := &view{call: call}
 	for _, rule := range r.when {
 		if rule.match.holds(view) {
@@ -141,7 +144,7 @@ func (r *Rules) Named(name string) Rule {
 // opened for this call, the answer is the CRM's own page instead, or to do
 // nothing, and the error says why.
 func (r Rule) Answer(situation Situation) (xucmgt.Answer, error) {
-	answer, err := r.responses[situation.Outcome].answer(situation)
+	answer, err := r.responses[situation.Outcome].answer(&situation)
 	if answer == nil {
 		answer = xucmgt.None{}
 	}
