@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -9,6 +10,10 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/screenpop/caddy-screenpop/bench/internal/load"
+	"github.com/screenpop/caddy-screenpop/bench/internal/process"
+	"github.com/screenpop/caddy-screenpop/bench/internal/stub"
 )
 
 func main() {
@@ -28,7 +33,9 @@ func main() {
 type subject struct {
 	name    string
 	address string
-	*process
+	*process.Process
+
+	log *bytes.Buffer
 }
 
 // scenario is one case of the table.
@@ -41,9 +48,9 @@ type scenario struct {
 }
 
 var scenarios = []scenario{
-	{"known caller, 64 connections", 64, 0, sameCaller, []string{gateway, proxy, respond, nodeJS}},
-	{"every caller different, 64 connections", 64, 0, otherCaller, []string{gateway, proxy, nodeJS}},
-	{"every caller different, CRM takes 20 ms, 1 connection", 1, 20 * time.Millisecond, otherCaller, []string{gateway, proxy, nodeJS}},
+	{"known caller, 64 connections", 64, 0, load.SameCaller, []string{gateway, proxy, respond, nodeJS}},
+	{"every caller different, 64 connections", 64, 0, load.OtherCaller, []string{gateway, proxy, nodeJS}},
+	{"every caller different, CRM takes 20 ms, 1 connection", 1, 20 * time.Millisecond, load.OtherCaller, []string{gateway, proxy, nodeJS}},
 }
 
 const (
@@ -56,7 +63,7 @@ const (
 func run(caddy, node string, rounds int, duration time.Duration, output string) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	crm, err := startStub()
+	crm, err := stub.Start(rosa)
 	if err != nil {
 		return err
 	}
@@ -67,7 +74,7 @@ func run(caddy, node string, rounds int, duration time.Duration, output string) 
 	var calls atomic.Int64
 	var results []result
 	for _, s := range scenarios {
-		crm.delay.Store(int64(s.delay))
+		crm.Behave(stub.Slow(s.delay))
 		chosen := slices.DeleteFunc(slices.Clone(subjects), func(one subject) bool { return !slices.Contains(s.subjects, one.name) })
 		measured, err := s.measure(chosen, crm, rounds, duration, func() int64 { return calls.Add(1) })
 		if err != nil {
@@ -83,27 +90,24 @@ func run(caddy, node string, rounds int, duration time.Duration, output string) 
 }
 
 // startSubjects starts everything that is compared.
-func startSubjects(ctx context.Context, crm *stub, caddy, node string) ([]subject, error) {
+func startSubjects(ctx context.Context, crm *stub.CRM, caddy, node string) ([]subject, error) {
 	addresses := map[string]string{}
 	for _, name := range []string{gateway, proxy, respond, nodeJS} {
-		address, err := freePort()
+		address, err := process.FreePort()
 		if err != nil {
 			return nil, err
 		}
 		addresses[name] = address
 	}
-	environment := []string{"BENCH_CRM=" + crm.address, "BENCH_GATEWAY=" + addresses[gateway], "BENCH_PROXY=" + addresses[proxy], "BENCH_RESPOND=" + addresses[respond]}
+	environment := []string{"BENCH_CRM=" + crm.Address, "BENCH_GATEWAY=" + addresses[gateway], "BENCH_PROXY=" + addresses[proxy], "BENCH_RESPOND=" + addresses[respond]}
 	var subjects []subject
 	// Each in a process of its own, so that its CPU time can be told.
 	for _, name := range []string{gateway, proxy, respond} {
-		p, err := start(ctx, ".", environment, caddy, "run", "--config", "Caddyfile."+name, "--adapter", "caddyfile")
+		one, err := startSubject(ctx, name, addresses[name], environment, caddy, "run", "--config", "Caddyfile."+name, "--adapter", "caddyfile")
 		if err != nil {
 			return nil, err
 		}
-		if err := p.await(addresses[name]); err != nil {
-			return nil, err
-		}
-		subjects = append(subjects, subject{name, addresses[name], p})
+		subjects = append(subjects, one)
 	}
 	if node == "" {
 		return subjects, nil
@@ -112,9 +116,24 @@ func startSubjects(ctx context.Context, crm *stub, caddy, node string) ([]subjec
 	if err != nil {
 		return nil, err
 	}
-	p, err := start(ctx, ".", nil, node, "handler.js", port, crm.address)
+	one, err := startSubject(ctx, nodeJS, addresses[nodeJS], nil, node, "handler.js", port, crm.Address)
+	return append(subjects, one), err
+}
+
+// startSubject starts a program and waits until it listens.
+func startSubject(ctx context.Context, name, address string, environment []string, program string, args ...string) (subject, error) {
+	log := &bytes.Buffer{}
+	p, err := process.Start(ctx, log, environment, program, args...)
 	if err != nil {
-		return nil, err
+		return subject{}, err
 	}
-	return append(subjects, subject{nodeJS, addresses[nodeJS], p}), p.await(addresses[nodeJS])
+	if err := process.Await(address); err != nil {
+		return subject{}, fmt.Errorf("%s: %w:\n%s", name, err, log)
+	}
+	return subject{name, address, p, log}, nil
+}
+
+// rosa is what a CRM says that knows everybody.
+func rosa(phone string) string {
+	return fmt.Sprintf(`{"total":1,"items":[{"id":"4711","name":"Rosa Marin","company":"Quai Nord","email":"rosa@example.org","phone":%q,"mobile":"06 39 98 00 01"}]}`, phone)
 }

@@ -9,6 +9,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/screenpop/caddy-screenpop/bench/internal/document"
+	"github.com/screenpop/caddy-screenpop/bench/internal/load"
+	"github.com/screenpop/caddy-screenpop/bench/internal/stub"
 )
 
 // result is what all rounds of a scenario brought.
@@ -34,28 +38,28 @@ type row struct {
 
 // sample is one round of one program.
 type sample struct {
-	round
+	load.Round
 
 	cpu time.Duration
 	crm float64
 }
 
 // measure runs the rounds of a scenario, the programs in turns.
-func (s scenario) measure(subjects []subject, crm *stub, rounds int, duration time.Duration, next func() int64) (result, error) {
+func (s scenario) measure(subjects []subject, crm *stub.CRM, rounds int, duration time.Duration, next func() int64) (result, error) {
 	samples := map[string][]sample{}
 	for range rounds {
 		for _, one := range subjects {
-			warm := load{one.address, s.connections, duration / 10, s.caller}
-			if got := warm.run(next); got.errors > 0 {
-				return result{}, fmt.Errorf("%s: %w\n%s", one.name, got.firstErr, one.log)
+			warm := load.Load{Address: one.address, Connections: s.connections, Duration: duration / 10, Caller: s.caller}
+			if got := warm.Run(next); got.Errors > 0 {
+				return result{}, fmt.Errorf("%s: %w\n%s", one.name, got.FirstErr, one.log)
 			}
-			cpu, asked := one.cpu(), crm.requests.Load()
-			got := load{one.address, s.connections, duration, s.caller}.run(next)
-			if got.errors > 0 {
-				return result{}, fmt.Errorf("%s: %w\n%s", one.name, got.firstErr, one.log)
+			cpu, asked := one.CPU(), crm.Requests.Load()
+			got := load.Load{Address: one.address, Connections: s.connections, Duration: duration, Caller: s.caller}.Run(next)
+			if got.Errors > 0 {
+				return result{}, fmt.Errorf("%s: %w\n%s", one.name, got.FirstErr, one.log)
 			}
 			samples[one.name] = append(samples[one.name], sample{
-				got, (one.cpu() - cpu) / time.Duration(got.calls), float64(crm.requests.Load()-asked) / float64(got.calls),
+				got, (one.CPU() - cpu) / time.Duration(got.Calls), float64(crm.Requests.Load()-asked) / float64(got.Calls),
 			})
 		}
 	}
@@ -77,14 +81,14 @@ func rowOf(name string, samples, reference []sample) row {
 	}
 	return row{
 		name:     name,
-		perSec:   median(each(samples, func(s sample) float64 { return s.perSec })),
-		p50:      median(each(samples, func(s sample) time.Duration { return s.p50 })),
-		p99:      median(each(samples, func(s sample) time.Duration { return s.p99 })),
+		perSec:   median(each(samples, func(s sample) float64 { return s.PerSec })),
+		p50:      median(each(samples, func(s sample) time.Duration { return s.P50 })),
+		p99:      median(each(samples, func(s sample) time.Duration { return s.P99 })),
 		cpu:      median(each(samples, func(s sample) time.Duration { return s.cpu })),
 		crm:      median(each(samples, func(s sample) float64 { return s.crm })),
-		ratio:    ratio(func(s sample) float64 { return s.perSec }),
+		ratio:    ratio(func(s sample) float64 { return s.PerSec }),
 		cpuRatio: ratio(func(s sample) float64 { return float64(s.cpu) }),
-		p50Ratio: ratio(func(s sample) float64 { return float64(s.p50) }),
+		p50Ratio: ratio(func(s sample) float64 { return float64(s.P50) }),
 	}
 }
 
@@ -121,24 +125,8 @@ func micros(d time.Duration) string {
 	return fmt.Sprintf("%d µs", d.Microseconds())
 }
 
-// begin and end enclose in the document what is measured.
-const (
-	begin = "<!-- measured by make bench -->"
-	end   = "<!-- end -->"
-)
-
 // write puts the tables into docs/performance.md and draws the plot beside it.
 func write(folder string, results []result) error {
-	file := filepath.Join(folder, "performance.md")
-	content, err := os.ReadFile(file) //nolint:gosec // the document
-	if err != nil {
-		return err
-	}
-	before, rest, found := strings.Cut(string(content), begin)
-	_, after, closed := strings.Cut(rest, end)
-	if !found || !closed {
-		return fmt.Errorf("%s lacks the lines %s and %s", file, begin, end)
-	}
 	var tables strings.Builder
 	fmt.Fprintf(&tables, "\n%s, %d processors, %s.\n", time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.Version())
 	for _, r := range results {
@@ -147,7 +135,7 @@ func write(folder string, results []result) error {
 	if err := os.WriteFile(filepath.Join(folder, "performance.svg"), []byte(plot(results)), 0o644); err != nil { //nolint:gosec // a document
 		return err
 	}
-	return os.WriteFile(file, []byte(before+begin+"\n"+tables.String()+"\n"+end+after), 0o644) //nolint:gosec // a document
+	return document.Write(filepath.Join(folder, "performance.md"), "make bench", tables.String())
 }
 
 // plot draws calls per second as bars, in each case to reverse_proxy's.

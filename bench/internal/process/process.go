@@ -1,9 +1,10 @@
-package main
+// Package process runs programs beside this one, and tells what they use.
+package process
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -13,23 +14,19 @@ import (
 	"time"
 )
 
-// process is one of the programs that are compared.
-type process struct {
-	command *exec.Cmd
-	log     *bytes.Buffer
-}
+// Process is a program that runs.
+type Process struct{ command *exec.Cmd }
 
-// start runs a program until the benchmark ends.
-func start(ctx context.Context, directory string, environment []string, name string, args ...string) (*process, error) {
-	p := &process{command: exec.CommandContext(ctx, name, args...), log: &bytes.Buffer{}} //nolint:gosec // ours
-	p.command.Dir = directory
+// Start runs a program until the context ends. What it logs goes to log.
+func Start(ctx context.Context, log io.Writer, environment []string, name string, args ...string) (*Process, error) {
+	p := &Process{exec.CommandContext(ctx, name, args...)} //nolint:gosec // ours
 	p.command.Env = append(os.Environ(), environment...)
-	p.command.Stderr = p.log
+	p.command.Stderr = log
 	return p, p.command.Start()
 }
 
-// await waits until something listens at an address.
-func (p *process) await(address string) error {
+// Await waits until something listens at an address.
+func Await(address string) error {
 	for range 200 {
 		connection, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "tcp", address)
 		if err == nil {
@@ -37,14 +34,14 @@ func (p *process) await(address string) error {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	return fmt.Errorf("nothing listens at %s:\n%s", address, p.log)
+	return fmt.Errorf("nothing listens at %s", address)
 }
 
 // clockTick is how many units of CPU time there are in a second (Linux).
 const clockTick = 100
 
-// cpu is the CPU time that the program has used.
-func (p *process) cpu() time.Duration {
+// CPU is the CPU time that the program has used.
+func (p *Process) CPU() time.Duration {
 	fields := p.proc("stat")
 	at := strings.LastIndex(fields, ")")
 	parts := strings.Fields(fields[at+1:])
@@ -56,7 +53,7 @@ func (p *process) cpu() time.Duration {
 	return time.Duration(user+system) * time.Second / clockTick
 }
 
-func (p *process) proc(file string) string {
+func (p *Process) proc(file string) string {
 	content, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.command.Process.Pid), file)) //nolint:gosec // of our own process
 	if err != nil {
 		return ""
@@ -64,8 +61,8 @@ func (p *process) proc(file string) string {
 	return string(content)
 }
 
-// freePort returns an address that nothing listens at.
-func freePort() (string, error) {
+// FreePort returns an address that nothing listens at.
+func FreePort() (string, error) {
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
