@@ -7,6 +7,7 @@ MODULE        := github.com/screenpop/caddy-screenpop
 CADDY_VERSION := v2.11.9
 FUZZTIME      ?= 60s
 BENCHTIME     ?= 1s
+SOAKTIME      ?= 5m
 # axe-core looks for what people who use a keyboard or a screen reader can't use.
 AXE           := bin/axe-core-4.14.1
 
@@ -17,7 +18,7 @@ LDFLAGS        := -s -w
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 APT   = $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends --no-remove
 
-.PHONY: run build test lint unit xcaddy browser realcrm tryton rt vendure fuzz bench gcc redis chromium node tryton-server rt-server npm clean
+.PHONY: run build test lint unit xcaddy browser realcrm tryton rt vendure fuzz bench soak gcc redis chromium node tryton-server rt-server npm clean
 
 ## run: build everything and start the demo: gateway, demo CRM, agent simulator
 run: bin/demo
@@ -93,6 +94,14 @@ fuzz:
 bench: bin/screenpop node
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 	cd bench && go run . -caddy $(CURDIR)/bin/screenpop -output ../docs
+
+## soak: a CRM that hangs, a million callers, and changing weather for SOAKTIME; RACE=1 has the race detector look at the weather alone
+soak: bin/screenpop redis $(if $(RACE),bin/screenpop-race)
+	cd bench && go run ./soak -caddy $(CURDIR)/bin/screenpop -weather $(SOAKTIME) \
+		$(if $(RACE),-parts weather -weather-caddy $(CURDIR)/bin/screenpop-race -slack 3s,-output ../docs)
+
+bin/screenpop-race: $(GO_SOURCES) | gcc
+	CGO_ENABLED=1 go build -race -o $@ ./cmd/screenpop
 
 bin/golangci-lint bin/xcaddy: tools/go.mod tools/go.sum
 	cd tools && go build -o ../bin/ github.com/golangci/golangci-lint/v2/cmd/golangci-lint github.com/caddyserver/xcaddy/cmd/xcaddy

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,8 +13,12 @@ type Load struct {
 	Address     string // host:port
 	Connections int
 	Duration    time.Duration
+	// Calls ends it before that. Default: no limit.
+	Calls int64
 	// Caller returns the number of the nth call.
 	Caller func(n int64) string
+	// Check says what is wrong with an answer. Default: any that is no success.
+	Check func(Answer) error
 }
 
 // Round is what one round brought.
@@ -25,7 +30,7 @@ type Round struct {
 	FirstErr             error
 }
 
-// Run rings from all connections until the time is over. Each connection sends
+// Run rings from all connections until the time is over, or there were enough calls. Each connection sends
 // its next call when the last one was answered.
 func (l Load) Run(next func() int64) Round {
 	var (
@@ -36,9 +41,14 @@ func (l Load) Run(next func() int64) Round {
 	)
 	started := time.Now()
 	until := started.Add(l.Duration)
+	var rung atomic.Int64
+	mayRing := func() bool { return time.Now().Before(until) && (l.Calls == 0 || rung.Add(1) <= l.Calls) }
+	if l.Check == nil {
+		l.Check = Answer.Succeeded
+	}
 	for range l.Connections {
 		together.Go(func() {
-			took, err := l.ring(until, next)
+			took, err := l.ring(mayRing, next)
 			mu.Lock()
 			defer mu.Unlock()
 			all = append(all, took...)
@@ -64,17 +74,17 @@ func quantile(sorted []time.Duration, q float64) time.Duration {
 }
 
 // ring sends calls over one connection.
-func (l Load) ring(until time.Time, next func() int64) (took []time.Duration, err error) {
+func (l Load) ring(mayRing func() bool, next func() int64) (took []time.Duration, err error) {
 	line, err := Dial(l.Address)
 	if err != nil {
 		return nil, err
 	}
 	defer line.Close()
-	for time.Now().Before(until) {
+	for mayRing() {
 		sent := time.Now()
 		answer, err := line.Ring(l.Caller(next()), "1469709757.74")
 		if err == nil {
-			err = answer.Succeeded()
+			err = l.Check(answer)
 		}
 		if err != nil {
 			return took, err

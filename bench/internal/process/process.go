@@ -37,6 +37,40 @@ func Await(address string) error {
 	return fmt.Errorf("nothing listens at %s", address)
 }
 
+// Signal sends it a signal.
+func (p *Process) Signal(signal os.Signal) error { return p.command.Process.Signal(signal) }
+
+// End ends it as a power cut does.
+func (p *Process) End() {
+	_ = p.command.Process.Kill() // it may have ended
+	_ = p.command.Wait()
+}
+
+// Memory is what of a program is in memory, in bytes.
+type Memory struct {
+	// Resident is all of it, and Peak the most that it was so far.
+	Resident, Peak int64
+	// Own is what is not in a file too, as the program itself is.
+	Own int64
+}
+
+// Memory tells what the program takes.
+func (p *Process) Memory() (m Memory) {
+	for line := range strings.Lines(p.proc("status")) {
+		name, value, _ := strings.Cut(line, ":")
+		kibibytes, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+		switch name {
+		case "VmRSS":
+			m.Resident = kibibytes << 10
+		case "VmHWM":
+			m.Peak = kibibytes << 10
+		case "RssAnon":
+			m.Own = kibibytes << 10
+		}
+	}
+	return m
+}
+
 // clockTick is how many units of CPU time there are in a second (Linux).
 const clockTick = 100
 
