@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"runtime"
 )
 
 // wholeBody is the body of an answer that was read.
@@ -35,10 +36,32 @@ func readWhole(response *http.Response, longest int64) error {
 	if response.ContentLength > 0 {
 		read.Grow(int(min(response.ContentLength, mostAhead)) + bytes.MinRead)
 	}
-	_, err := read.ReadFrom(io.LimitReader(response.Body, longest+1))
+	_, err := read.ReadFrom(&yielding{Reader: io.LimitReader(response.Body, longest+1)})
 	_ = response.Body.Close()
 	response.Body = &wholeBody{bytes.NewReader(read.Bytes()), read.Bytes(), err}
 	return err
+}
+
+// slice is how much of an answer is read before others have their turn, in bytes.
+const slice = 64 << 10
+
+// yielding reads so that whoever waits for a processor gets one. A CRM that sends
+// without an end is never waited for: sixteen such answers would keep calls from
+// being answered for as long as the scheduler lets each of them run.
+type yielding struct {
+	io.Reader
+
+	read int // since others had their turn
+}
+
+func (y *yielding) Read(p []byte) (int, error) {
+	if y.read >= slice {
+		y.read = 0
+		runtime.Gosched()
+	}
+	n, err := y.Reader.Read(p[:min(len(p), slice)])
+	y.read += n
+	return n, err
 }
 
 // brokenOff is why an answer is not whole.
