@@ -68,6 +68,11 @@ func run(caddy, node string, rounds int, duration time.Duration, output string) 
 		return err
 	}
 	subjects, err := startSubjects(ctx, crm, caddy, node)
+	defer func() {
+		for _, one := range subjects {
+			one.End()
+		}
+	}()
 	if err != nil {
 		return err
 	}
@@ -89,7 +94,8 @@ func run(caddy, node string, rounds int, duration time.Duration, output string) 
 	return write(output, results)
 }
 
-// startSubjects starts everything that is compared.
+// startSubjects starts everything that is compared; what it returns has to be
+// ended, also beside an error.
 func startSubjects(ctx context.Context, crm *stub.CRM, caddy, node string) ([]subject, error) {
 	addresses := map[string]string{}
 	for _, name := range []string{gateway, proxy, respond, nodeJS} {
@@ -105,7 +111,7 @@ func startSubjects(ctx context.Context, crm *stub.CRM, caddy, node string) ([]su
 	for _, name := range []string{gateway, proxy, respond} {
 		one, err := startSubject(ctx, name, addresses[name], environment, caddy, "run", "--config", "Caddyfile."+name, "--adapter", "caddyfile")
 		if err != nil {
-			return nil, err
+			return subjects, err
 		}
 		subjects = append(subjects, one)
 	}
@@ -114,10 +120,13 @@ func startSubjects(ctx context.Context, crm *stub.CRM, caddy, node string) ([]su
 	}
 	_, port, err := net.SplitHostPort(addresses[nodeJS])
 	if err != nil {
-		return nil, err
+		return subjects, err
 	}
 	one, err := startSubject(ctx, nodeJS, addresses[nodeJS], nil, node, "handler.js", port, crm.Address)
-	return append(subjects, one), err
+	if err != nil {
+		return subjects, err
+	}
+	return append(subjects, one), nil
 }
 
 // startSubject starts a program and waits until it listens.
@@ -128,6 +137,7 @@ func startSubject(ctx context.Context, name, address string, environment []strin
 		return subject{}, err
 	}
 	if err := process.Await(address); err != nil {
+		p.End()
 		return subject{}, fmt.Errorf("%s: %w:\n%s", name, err, log)
 	}
 	return subject{name, address, p, log}, nil

@@ -19,6 +19,8 @@ import (
 type result struct {
 	scenario scenario
 	rows     []row
+	// beside is the gateway beside respond, where that takes part.
+	beside string
 }
 
 // row is one program's medians.
@@ -67,18 +69,25 @@ func (s scenario) measure(subjects []subject, crm *stub.CRM, rounds int, duratio
 	for _, one := range subjects {
 		r.rows = append(r.rows, rowOf(one.name, samples[one.name], samples[proxy]))
 	}
+	if static := samples[respond]; len(static) > 0 {
+		r.beside = fmt.Sprintf("The gateway answers %.2f times as many calls as respond; its p99 is %.2f times as long.",
+			ratio(samples[gateway], static, func(s sample) float64 { return s.PerSec }),
+			ratio(samples[gateway], static, func(s sample) float64 { return float64(s.P99) }))
+	}
 	return r, nil
 }
 
-// rowOf takes the medians. Ratios are taken within each round, before.
-func rowOf(name string, samples, reference []sample) row {
-	ratio := func(of func(sample) float64) float64 {
-		var all []float64
-		for i := range samples {
-			all = append(all, of(samples[i])/of(reference[i]))
-		}
-		return median(all)
+// ratio is the median of the ratios within each round.
+func ratio(samples, reference []sample, of func(sample) float64) float64 {
+	var all []float64
+	for i := range samples {
+		all = append(all, of(samples[i])/of(reference[i]))
 	}
+	return median(all)
+}
+
+// rowOf takes the medians.
+func rowOf(name string, samples, reference []sample) row {
 	return row{
 		name:     name,
 		perSec:   median(each(samples, func(s sample) float64 { return s.PerSec })),
@@ -86,9 +95,9 @@ func rowOf(name string, samples, reference []sample) row {
 		p99:      median(each(samples, func(s sample) time.Duration { return s.P99 })),
 		cpu:      median(each(samples, func(s sample) time.Duration { return s.cpu })),
 		crm:      median(each(samples, func(s sample) float64 { return s.crm })),
-		ratio:    ratio(func(s sample) float64 { return s.PerSec }),
-		cpuRatio: ratio(func(s sample) float64 { return float64(s.cpu) }),
-		p50Ratio: ratio(func(s sample) float64 { return float64(s.P50) }),
+		ratio:    ratio(samples, reference, func(s sample) float64 { return s.PerSec }),
+		cpuRatio: ratio(samples, reference, func(s sample) float64 { return float64(s.cpu) }),
+		p50Ratio: ratio(samples, reference, func(s sample) float64 { return float64(s.P50) }),
 	}
 }
 
@@ -114,6 +123,9 @@ func (r result) table() string {
 	for _, one := range r.rows {
 		fmt.Fprintf(&b, "| %s | %.0f | %.2f | %s | %.2f | %s | %s | %.2f | %.3f |\n",
 			one.name, one.perSec, one.ratio, micros(one.p50), one.p50Ratio, micros(one.p99), micros(one.cpu), one.cpuRatio, one.crm)
+	}
+	if r.beside != "" {
+		b.WriteString("\n" + r.beside + "\n")
 	}
 	return b.String()
 }
