@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/chacha20poly1305"
@@ -106,12 +107,19 @@ func (r *Ring) Open(ctx context.Context, purpose, sealed string, now time.Time) 
 	return content, nil
 }
 
+// compressors are used again: making one takes longer, and far more memory, than
+// all the rest of an address.
+var compressors = sync.Pool{New: func() any {
+	w, _ := flate.NewWriter(nil, flate.BestCompression) // there is such a level
+	return w
+}}
+
 func compressed(content []byte) []byte {
+	w := compressors.Get().(*flate.Writer)
+	defer compressors.Put(w)
 	var b bytes.Buffer
-	w, err := flate.NewWriter(&b, flate.BestCompression)
-	if err == nil {
-		_, _ = w.Write(content) // into memory
-		_ = w.Close()
-	}
+	w.Reset(&b)
+	_, _ = w.Write(content) // into memory
+	_ = w.Close()
 	return b.Bytes()
 }
