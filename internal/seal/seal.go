@@ -6,7 +6,6 @@ package seal
 
 import (
 	"bytes"
-	"compress/flate"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -14,9 +13,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"time"
 
+	"github.com/klauspost/compress/flate"
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
@@ -107,19 +106,10 @@ func (r *Ring) Open(ctx context.Context, purpose, sealed string, now time.Time) 
 	return content, nil
 }
 
-// compressors are used again: making one takes longer, and far more memory, than
-// all the rest of an address.
-var compressors = sync.Pool{New: func() any {
-	w, _ := flate.NewWriter(nil, flate.BestCompression) // there is such a level
-	return w
-}}
-
+// compressed needs no compressor that is kept: making one of the standard library's
+// takes longer, and a thousand times the memory, than all the rest of an address.
 func compressed(content []byte) []byte {
-	w := compressors.Get().(*flate.Writer)
-	defer compressors.Put(w)
 	var b bytes.Buffer
-	w.Reset(&b)
-	_, _ = w.Write(content) // into memory
-	_ = w.Close()
+	_ = flate.StatelessDeflate(&b, content, true, nil) // into memory
 	return b.Bytes()
 }
