@@ -48,13 +48,15 @@ type scenario struct {
 }
 
 var scenarios = []scenario{
-	{"known caller, 64 connections", 64, 0, load.SameCaller, []string{gateway, proxy, respond, nodeJS}},
+	{"known caller, 64 connections", 64, 0, load.SameCaller, []string{gateway, pages, proxy, respond, nodeJS}},
 	{"every caller different, 64 connections", 64, 0, load.OtherCaller, []string{gateway, proxy, nodeJS}},
 	{"every caller different, CRM takes 20 ms, 1 connection", 1, 20 * time.Millisecond, load.OtherCaller, []string{gateway, proxy, nodeJS}},
 }
 
 const (
 	gateway = "gateway"
+	// pages is the same gateway where the answer opens a page of ours.
+	pages   = "gateway, its own page"
 	proxy   = "reverse_proxy"
 	respond = "respond"
 	nodeJS  = "Node.js"
@@ -98,14 +100,14 @@ func run(caddy, node string, rounds int, duration time.Duration, output string) 
 // ended, also beside an error.
 func startSubjects(ctx context.Context, crm *stub.CRM, caddy, node string) ([]subject, error) {
 	addresses := map[string]string{}
-	for _, name := range []string{gateway, proxy, respond, nodeJS} {
+	for _, name := range []string{gateway, pages, proxy, respond, nodeJS} {
 		address, err := process.FreePort()
 		if err != nil {
 			return nil, err
 		}
 		addresses[name] = address
 	}
-	environment := []string{"BENCH_CRM=" + crm.Address, "BENCH_GATEWAY=" + addresses[gateway], "BENCH_PROXY=" + addresses[proxy], "BENCH_RESPOND=" + addresses[respond]}
+	environment := []string{"BENCH_CRM=" + crm.Address, "BENCH_GATEWAY=" + addresses[gateway], "BENCH_PAGES=" + addresses[pages], "BENCH_PROXY=" + addresses[proxy], "BENCH_RESPOND=" + addresses[respond]}
 	var subjects []subject
 	// Each in a process of its own, so that its CPU time can be told.
 	for _, name := range []string{gateway, proxy, respond} {
@@ -114,6 +116,9 @@ func startSubjects(ctx context.Context, crm *stub.CRM, caddy, node string) ([]su
 			return subjects, err
 		}
 		subjects = append(subjects, one)
+		if name == gateway {
+			subjects = append(subjects, subject{pages, addresses[pages], one.Process, one.log})
+		}
 	}
 	if node == "" {
 		return subjects, nil
