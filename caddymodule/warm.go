@@ -15,8 +15,8 @@ import (
 	"github.com/screenpop/caddy-screenpop/internal/crm"
 )
 
-// warmer opens the connections that the first call needs, once the
-// configuration serves. It has no exported part: Caddy logs whom it tells of
+// warmer opens the connections that the first call needs, and fetches the token
+// or session that the CRM wants, once the configuration serves. It has no exported part: Caddy logs whom it tells of
 // events.
 type warmer struct {
 	engine    *crm.REST
@@ -68,12 +68,19 @@ func (w *warmer) warm() {
 	}
 }
 
-// openAhead opens connections to an address without sending anything. A
-// transport goes on opening one for a request that has given up, for the next
+// openAhead opens connections to an address without sending anything, if they
+// are encrypted. Others cost a call next to nothing, and are those of small
+// servers, where each connection may hold one of few workers until something
+// comes: four to a Request Tracker with four, and it serves nobody.
+//
+// A transport goes on opening one for a request that has given up, for the next
 // request: so as many requests as connections are made, which all give up while
 // their connections are held back. One that gets the connection of a call that
 // was faster can't be written: its body is shorter than it says.
 func openAhead(ctx context.Context, transport http.RoundTripper, address string, count int) {
+	if !strings.HasPrefix(address, "https://") {
+		return
+	}
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
 	given := make(chan struct{})
