@@ -41,11 +41,9 @@ type Number struct {
 	trunk     string // 0: what the region dials before it; "" for numbers from abroad
 	domestic  bool   // whether the region dials it without a prefix for abroad
 	extension string
-	// parsed is the number as libphonenumber knows it, to be grouped when that is
-	// asked for: it costs more than all the rest. It is never changed.
-	parsed   *phonenumbers.PhoneNumber
-	valid    bool // fits a known range of the plan
-	possible bool // has a length that the plan has, area code included
+	calling   int32 // 33
+	valid     bool  // fits a known range of the plan
+	possible  bool  // has a length that the plan has, area code included
 }
 
 // IsZero reports whether n is no number.
@@ -132,8 +130,8 @@ func (r Region) plausible(bare string) error {
 }
 
 func (r Region) parse(text string) (Number, error) {
-	if plain := r.plain(text); plain != nil {
-		return r.number(plain, true), nil
+	if plain, ok := r.plain(text); ok {
+		return plain, nil
 	}
 	return r.search(text)
 }
@@ -143,7 +141,7 @@ func (r Region) parse(text string) (Number, error) {
 func (r Region) search(text string) (Number, error) {
 	if digits, ok := r.softwarePrefix(text); ok {
 		if abroad := international(digits); abroad != nil {
-			return r.number(abroad, true), nil
+			return r.found(abroad, true), nil
 		}
 		return Number{}, ErrNotANumber
 	}
@@ -154,15 +152,15 @@ func (r Region) search(text string) (Number, error) {
 	valid := phonenumbers.IsValidNumber(parsed)
 	if !valid || r.withoutPlus(text) {
 		if abroad := withPlus(text); abroad != nil {
-			return r.number(abroad, true), nil
+			return r.found(abroad, true), nil
 		}
 	}
 	if !valid {
 		if sister := r.inFamily(text); sister != nil {
-			return r.number(sister, true), nil
+			return r.found(sister, true), nil
 		}
 	}
-	return r.number(parsed, valid), nil
+	return r.found(parsed, valid), nil
 }
 
 // softwarePrefix cuts off the 00 that software writes for abroad where people
@@ -207,14 +205,14 @@ func (r Region) inFamily(text string) *phonenumbers.PhoneNumber {
 	return nil
 }
 
-// isDomestic reports whether a number is dialled here without a prefix for
-// abroad.
-func (r Region) isDomestic(parsed *phonenumbers.PhoneNumber) bool {
-	if int(parsed.GetCountryCode()) == r.calling {
+// isDomestic reports whether numbers of a calling code are dialled here without
+// a prefix for abroad.
+func (r Region) isDomestic(calling int32) bool {
+	if int(calling) == r.calling {
 		return true
 	}
 	return slices.ContainsFunc(r.family(), func(code string) bool {
-		return phonenumbers.GetCountryCodeForRegion(code) == int(parsed.GetCountryCode())
+		return phonenumbers.GetCountryCodeForRegion(code) == int(calling)
 	})
 }
 
@@ -237,42 +235,55 @@ func international(digits string) *phonenumbers.PhoneNumber {
 	return parsed
 }
 
-// number keeps what was read; valid is whether it fits a range of its plan.
-func (r Region) number(parsed *phonenumbers.PhoneNumber, valid bool) Number {
-	extension := parsed.GetExtension()
-	parsed.Extension = nil // spellings are of the line, not of a desk behind it
-	nsn := phonenumbers.GetNationalSignificantNumber(parsed)
-	e164 := "+" + strconv.Itoa(int(parsed.GetCountryCode())) + nsn
-	n := Number{
-		e164:      e164,
-		nsn:       e164[len(e164)-len(nsn):],
-		idd:       r.idd,
-		domestic:  r.isDomestic(parsed),
-		extension: extension,
-		valid:     valid,
-		possible:  valid || phonenumbers.IsPossibleNumberWithReason(parsed) == phonenumbers.IS_POSSIBLE,
-		parsed:    parsed,
-	}
+// found keeps what libphonenumber has read; valid is whether it fits a range of
+// its plan.
+func (r Region) found(parsed *phonenumbers.PhoneNumber, valid bool) Number {
+	n := r.number(parsed.GetCountryCode(), phonenumbers.GetNationalSignificantNumber(parsed))
+	n.extension = parsed.GetExtension() // spellings are of the line, not of a desk behind it
+	n.valid = valid
+	n.possible = valid || phonenumbers.IsPossibleNumberWithReason(parsed) == phonenumbers.IS_POSSIBLE
+	return n
+}
+
+// number is one of a calling code as the region dials it.
+func (r Region) number(calling int32, nsn string) Number {
+	e164 := "+" + strconv.Itoa(int(calling)) + nsn
+	n := Number{e164: e164, nsn: e164[len(e164)-len(nsn):], calling: calling, idd: r.idd, domestic: r.isDomestic(calling)}
 	if n.domestic {
 		n.trunk = r.trunk
 	}
 	return n
 }
 
+// parsed is the number as libphonenumber knows it, to be grouped; nil if only its
+// E.164 is known.
+func (n Number) parsed() *phonenumbers.PhoneNumber {
+	value, err := strconv.ParseUint(n.nsn, 10, 64)
+	if err != nil {
+		return nil
+	}
+	parsed := &phonenumbers.PhoneNumber{CountryCode: new(n.calling), NationalNumber: new(value)}
+	if zeros := int32(len(n.nsn) - len(strconv.FormatUint(value, 10))); zeros > 0 { //nolint:gosec // of a text of few characters
+		parsed.ItalianLeadingZero, parsed.NumberOfLeadingZeros = new(true), new(zeros)
+	}
+	return parsed
+}
+
 // worldwide is the number grouped, with its country code: +33 4 27 46 63 47.
 func (n Number) worldwide() string {
-	if n.parsed == nil {
+	parsed := n.parsed()
+	if parsed == nil {
 		return n.e164
 	}
-	return phonenumbers.Format(n.parsed, phonenumbers.INTERNATIONAL)
+	return phonenumbers.Format(parsed, phonenumbers.INTERNATIONAL)
 }
 
 // dialled is the number grouped as people of the region dial it: 04 27 46 63 47.
 // An Italian 06 written nationally reads as a French mobile: a foreign number is
 // written with the prefix for abroad.
 func (n Number) dialled() string {
-	if n.domestic && n.parsed != nil {
-		return phonenumbers.Format(n.parsed, phonenumbers.NATIONAL)
+	if parsed := n.parsed(); n.domestic && parsed != nil {
+		return phonenumbers.Format(parsed, phonenumbers.NATIONAL)
 	}
 	return n.idd + " " + strings.TrimPrefix(n.worldwide(), "+")
 }

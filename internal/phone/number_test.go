@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/nyaruka/phonenumbers"
 )
 
 func region(t testing.TB, code string) Region {
@@ -435,6 +437,38 @@ func TestMaskTextLeavesTheNumbersOfErrors(t *testing.T) {
 	} {
 		if got := MaskText(text); got != want {
 			t.Errorf("MaskText(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+// A number is kept as text, and made one of libphonenumber's again to be grouped.
+func TestANumberIsGroupedAsLibphonenumberGroupsWhatItRead(t *testing.T) {
+	texts := []string{"+390612345678", "+39000000", "+390001234567", "+80012345678", "+3906", "+22501020304"}
+	for code := range phonenumbers.GetSupportedRegions() {
+		for kind := phonenumbers.FIXED_LINE; kind <= phonenumbers.VOICEMAIL; kind++ {
+			if example := phonenumbers.GetExampleNumberForType(code, kind); example != nil {
+				texts = append(texts, phonenumbers.Format(example, phonenumbers.E164))
+			}
+		}
+	}
+	for _, text := range texts {
+		read, err := phonenumbers.Parse(text, "ZZ")
+		if err != nil {
+			t.Fatal(text, err)
+		}
+		of := region(t, "FR")
+		if code := phonenumbers.GetRegionCodeForCountryCode(int(read.GetCountryCode())); code != worldwide {
+			of = region(t, code)
+		}
+		n, err := of.Parse(text)
+		if err != nil {
+			t.Fatal(text, err)
+		}
+		if want := phonenumbers.Format(read, phonenumbers.INTERNATIONAL); n.worldwide() != want {
+			t.Errorf("%s is grouped %s, want %s", text, n.worldwide(), want)
+		}
+		if want := phonenumbers.Format(read, phonenumbers.NATIONAL); n.domestic && n.dialled() != want {
+			t.Errorf("%s is grouped %s, want %s", text, n.dialled(), want)
 		}
 	}
 }

@@ -53,7 +53,7 @@ func (p Pattern) Match(region Region, text string) bool {
 		return false // even * wants a number
 	}
 	if p.glob == "" {
-		return plainDigits.MatchString(bare) && len(bare) >= p.shortest && len(bare) <= p.longest
+		return len(bare) >= p.shortest && len(bare) <= p.longest && plainDigits.MatchString(bare)
 	}
 	if strings.HasPrefix(p.glob, "+") {
 		number, err := region.Parse(text)

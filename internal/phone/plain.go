@@ -109,16 +109,14 @@ func (p *plan) national(text string) (string, bool) {
 }
 
 // plain reads what trunks deliver mostly: a plain number of the region. It is
-// what libphonenumber reads too, with a search that takes ten times as long; nil
-// where it has to be asked.
-func (r Region) plain(text string) *phonenumbers.PhoneNumber {
+// what libphonenumber reads too, with a search that takes ten times as long, and
+// has to be asked for what is not ok.
+func (r Region) plain(text string) (n Number, ok bool) {
 	nsn, ok := r.plan.national(text)
 	if !ok || !r.plan.hasNumber(nsn) {
-		return nil
+		return Number{}, false
 	}
-	number, err := strconv.ParseUint(nsn, 10, 64)
-	if err != nil {
-		return nil
-	}
-	return &phonenumbers.PhoneNumber{CountryCode: new(r.plan.code), NationalNumber: new(number)}
+	n = r.number(r.plan.code, nsn)
+	n.valid, n.possible = true, true
+	return n, true
 }

@@ -31,8 +31,8 @@ func NewReader(region Region) *Reader {
 
 // Parse is [Region.Parse].
 func (r *Reader) Parse(text string) (Number, error) {
-	if plain := r.region.plain(text); plain != nil {
-		return r.region.number(plain, true), nil
+	if plain, ok := r.region.plain(text); ok {
+		return plain, nil
 	}
 	if len(text) > maxKnownText {
 		return r.region.Parse(text)
