@@ -133,7 +133,7 @@ func breaksAddress(r rune) bool { return r <= ' ' || r == 0x7f }
 
 func isHost(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool {
-		return !unicode.In(r, unicode.L, unicode.M, unicode.Nd) && !strings.ContainsRune(hostCharacters, r)
+		return !isAlphanumeric(r) && !unicode.In(r, unicode.L, unicode.M, unicode.Nd) && !strings.ContainsRune(hostCharacters, r)
 	})
 }
 

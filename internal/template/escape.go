@@ -20,6 +20,8 @@ type escaper func(kind Kind, value string, at position) (string, error)
 func OneLine(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
+		case r >= ' ' && r < 0x7f: // mostly
+			return r
 		case unicode.IsSpace(r):
 			return ' '
 		case unicode.Is(unicode.C, r):
