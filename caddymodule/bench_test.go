@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/screenpop/caddy-screenpop/internal/crm"
 	"github.com/screenpop/caddy-screenpop/internal/pop"
@@ -79,8 +80,9 @@ func BenchmarkAnswer(b *testing.B) {
 			b.Fatal(err)
 		}
 		who := h.identify(call)
-		rule := h.rules.For(call)
-		chosen, err := rule.Answer(pop.Situation{Call: call, Number: who.number, Outcome: pop.One, Records: records})
+		t := h.begin(call, time.Time{}, who)
+		t.situation.Outcome, t.situation.Records = pop.One, records
+		chosen, err := h.rules.For(&t.situation.Call).Answer(&t.situation)
 		if err != nil {
 			b.Fatal(err)
 		}

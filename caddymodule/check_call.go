@@ -46,7 +46,7 @@ func (r callReport) write() int {
 	t := r.handler.decide(context.Background(), xucmgt.Call{Caller: r.number}, time.Now(), r.handler.visitorHere())
 	r.caller(t)
 	for _, report := range t.finding.Reports {
-		r.crm(report, witnesses[report.CRM], r.handler.query(t.situation))
+		r.crm(report, witnesses[report.CRM], r.handler.query(&t.situation))
 	}
 	r.conclusion(t)
 	for _, err := range refusals {
@@ -63,7 +63,7 @@ func (r callReport) write() int {
 }
 
 // caller tells what the number was read as.
-func (r callReport) caller(t trace) {
+func (r callReport) caller(t *trace) {
 	switch {
 	case t.caller.colleague:
 		fmt.Fprintf(r.out, "caller    %s is a colleague (internal), and is not looked up\n", r.number)
@@ -137,7 +137,7 @@ func (r callReport) request(q crm.Request) {
 var ownPage = regexp.MustCompile(`(/pane/\w+/)[\w-]+`)
 
 // conclusion tells the outcome and the answer.
-func (r callReport) conclusion(t trace) {
+func (r callReport) conclusion(t *trace) {
 	fmt.Fprintf(r.out, "\noutcome   %s (%s), in %s of %s\n", t.situation.Outcome, t.ruleName(), took(t.took), r.handler.deadline)
 	answer, err := t.answer.MarshalJSON()
 	if err != nil {

@@ -14,18 +14,24 @@ import (
 
 // decide makes the answer to a call: Call -> Number -> Lookup -> Records ->
 // Rules -> Answer. It returns the answer with the story of how it came about.
-func (h *Handler) decide(ctx context.Context, call xucmgt.Call, arrived time.Time, agent visitor) trace {
-	t := trace{call: call, arrived: arrived, rule: h.rules.For(call), caller: h.identify(call)}
+func (h *Handler) decide(ctx context.Context, call xucmgt.Call, arrived time.Time, agent visitor) *trace {
+	t := h.begin(call, arrived, h.identify(call))
+	t.rule = h.rules.For(&t.situation.Call)
 	agent.ctx, agent.until, agent.rule = ctx, arrived.Add(h.deadline-h.reserve()), t.rule.Name
-	t.situation = pop.Situation{Call: call, Number: t.caller.number, Outcome: t.caller.outcome(), Pages: agent}
+	t.situation.Pages = agent
 	if t.caller.isKnowable() {
-		h.find(ctx, &t)
+		h.find(ctx, t)
 	} else {
 		h.describe(&t.situation, h.engine.First(t.rule.Ask...))
 	}
-	t.answer, t.unanswered = t.rule.Answer(t.situation)
+	t.answer, t.unanswered = t.rule.Answer(&t.situation)
 	t.took = time.Since(arrived)
 	return t
+}
+
+// begin is the story of a call of which nothing but the caller is known yet.
+func (h *Handler) begin(call xucmgt.Call, arrived time.Time, who caller) *trace {
+	return &trace{arrived: arrived, caller: who, situation: pop.Situation{Call: call, Number: who.number, Outcome: who.outcome()}}
 }
 
 // caller is who calls, as far as the call itself tells.
@@ -75,7 +81,7 @@ func (h *Handler) read(text string) caller {
 
 // find asks the CRMs.
 func (h *Handler) find(ctx context.Context, t *trace) {
-	t.finding = h.engine.Find(ctx, h.query(t.situation), lookup.Terms{Arrived: t.arrived, Deadline: h.deadline, Ask: t.rule.Ask})
+	t.finding = h.engine.Find(ctx, h.query(&t.situation), lookup.Terms{Arrived: t.arrived, Deadline: h.deadline, Ask: t.rule.Ask})
 	t.situation.Records = t.finding.Records
 	t.situation.Outcome = pop.OutcomeOf(len(t.finding.Records), t.finding.Err)
 	h.describe(&t.situation, t.finding.CRM)
@@ -88,9 +94,9 @@ func (h *Handler) reserve() time.Duration { return min(h.deadline/16, 10*time.Mi
 // describe fills in what {crm.*} stands for.
 func (h *Handler) describe(situation *pop.Situation, connector crm.Connector) {
 	situation.CRM = connector.Profile()
-	situation.Links = connector.Links(h.query(*situation))
+	situation.Links = connector.Links(h.query(situation))
 }
 
-func (h *Handler) query(situation pop.Situation) crm.Query {
+func (h *Handler) query(situation *pop.Situation) crm.Query {
 	return crm.Query{Call: situation.Call, Number: situation.Number, Region: h.region}
 }

@@ -337,7 +337,7 @@ func (v visitor) inTime() (context.Context, context.CancelFunc) {
 }
 
 // Address returns the address of a page about a situation.
-func (v visitor) Address(page string, s pop.Situation) (string, error) {
+func (v visitor) Address(page string, s *pop.Situation) (string, error) {
 	ctx, cancel := v.inTime()
 	defer cancel()
 	return v.server.Address(ctx, v.base, pane.Page(page), v.visit(s))
@@ -392,7 +392,7 @@ func originOf(address string) string {
 }
 
 // visit is what the pages about a situation need to know.
-func (v visitor) visit(s pop.Situation) pane.Visit {
+func (v visitor) visit(s *pop.Situation) pane.Visit {
 	visit := pane.Visit{
 		Origin: v.origin, Gateway: v.base, Number: s.Number.E164(), Queue: queueName(s.Call.Queue),
 		CRM: s.CRM.Name, Search: s.Links.Search, Create: s.Links.Create,
@@ -414,7 +414,7 @@ func queueName(queue xucmgt.Queue) string {
 	return queue.Name
 }
 
-func (v visitor) record(s pop.Situation, r crm.Record) pane.Record {
+func (v visitor) record(s *pop.Situation, r crm.Record) pane.Record {
 	shown := pane.Record{CRM: r.CRM, Kind: r.Kind, Name: r.Name, Company: r.Company, Email: r.Email, URL: r.URL}
 	for _, text := range r.Phones {
 		if shown.Matched == "" && v.handler.region.Same(s.Number, text) {
@@ -435,14 +435,14 @@ func (v visitor) record(s pop.Situation, r crm.Record) pane.Record {
 // findPatiently asks the CRMs until they have answered or the context ends: what
 // is on its way for the call first, and if that fails, once more without the
 // timeouts that a call has.
-func (h *Handler) findPatiently(ctx context.Context, t trace, anew bool) lookup.Finding {
+func (h *Handler) findPatiently(ctx context.Context, t *trace, anew bool) lookup.Finding {
 	terms := lookup.Terms{Arrived: t.arrived, Ask: t.rule.Ask, Anew: anew}
-	finding := h.engine.Find(ctx, h.query(t.situation), terms)
+	finding := h.engine.Find(ctx, h.query(&t.situation), terms)
 	if finding.Err == nil || len(finding.Records) > 0 || ctx.Err() != nil {
 		return finding
 	}
 	terms.Patient = true
-	return h.engine.Find(ctx, h.query(t.situation), terms)
+	return h.engine.Find(ctx, h.query(&t.situation), terms)
 }
 
 // findAgain looks a caller up again, for a page.
@@ -452,11 +452,12 @@ func (h *Handler) findAgain(ctx context.Context, again pane.Visit, anew bool) pa
 		call = xucmgt.Call{Caller: again.Number}
 	}
 	arrived := time.Now()
-	t := trace{call: call, arrived: arrived, rule: h.rules.Named(again.Rule), caller: h.identify(call), again: true, answer: xucmgt.None{}}
+	who := h.identify(call)
 	if number, err := h.region.Parse(again.Number); err == nil {
-		t.caller = caller{text: again.Number, number: number}
+		who = caller{text: again.Number, number: number}
 	}
-	t.situation = pop.Situation{Call: call, Number: t.caller.number, Outcome: t.caller.outcome()}
+	t := h.begin(call, arrived, who)
+	t.rule, t.again, t.answer = h.rules.Named(again.Rule), true, xucmgt.None{}
 	if t.caller.isKnowable() {
 		t.finding = h.findPatiently(ctx, t, anew)
 		t.situation.Records = t.finding.Records
@@ -468,7 +469,7 @@ func (h *Handler) findAgain(ctx context.Context, again pane.Visit, anew bool) pa
 	h.log(t)
 
 	v := visitor{ownPages: h.pages, ctx: ctx, base: again.Gateway, origin: again.Origin, rule: again.Rule}
-	found := pane.Found{Visit: v.visit(t.situation), Certain: t.situation.Outcome == pop.None}
+	found := pane.Found{Visit: v.visit(&t.situation), Certain: t.situation.Outcome == pop.None}
 	found.Visit.Caller = again.Caller
 	for _, report := range t.finding.Reports {
 		if report.Result.Err != nil {

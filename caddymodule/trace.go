@@ -19,7 +19,6 @@ import (
 
 // trace is the story of one call's decision.
 type trace struct {
-	call      xucmgt.Call
 	arrived   time.Time
 	took      time.Duration
 	caller    caller
@@ -37,7 +36,7 @@ type trace struct {
 
 // log writes one line for a call. It is an error when the caller could not be
 // looked up, a warning when something needs mending, else information.
-func (h *Handler) log(t trace) {
+func (h *Handler) log(t *trace) {
 	level, message := zapcore.InfoLevel, "call answered"
 	switch {
 	case t.again && t.abandoned:
@@ -63,13 +62,14 @@ func (h *Handler) logRejected(r *rejection) {
 		zap.Int("status", r.status), zap.String("code", r.code), zap.String("reason", logText(r.message)))
 }
 
-func (t trace) fields() []zap.Field {
+func (t *trace) fields() []zap.Field {
+	call := &t.situation.Call
 	fields := []zap.Field{
-		zap.String("call", logID(t.call.ID)),
-		zap.String("agent", logText(t.call.User.AgentID)),
-		zap.String("queue", logText(t.call.Queue.Name)),
+		zap.String("call", logID(call.ID)),
+		zap.String("agent", logText(call.User.AgentID)),
+		zap.String("queue", logText(call.Queue.Name)),
 		zap.String("caller", t.maskedCaller()),
-		zap.String("did", phone.MaskRaw(t.call.DID())),
+		zap.String("did", phone.MaskRaw(call.DID())),
 		zap.String("outcome", string(t.situation.Outcome)),
 		zap.String("rule", t.ruleName()),
 		zap.String("action", t.answer.Action()),
@@ -95,7 +95,7 @@ func (t trace) fields() []zap.Field {
 
 // doubt is why "not found" may not mean that. Where somebody was found it does
 // not matter.
-func (t trace) doubt() error {
+func (t *trace) doubt() error {
 	if len(t.situation.Records) > 0 {
 		return nil
 	}
@@ -112,7 +112,7 @@ func (t trace) doubt() error {
 	return errors.Join(doubts...)
 }
 
-func (t trace) maskedCaller() string {
+func (t *trace) maskedCaller() string {
 	if !t.situation.Number.IsZero() {
 		return t.situation.Number.Masked()
 	}
@@ -120,7 +120,7 @@ func (t trace) maskedCaller() string {
 }
 
 // ruleName says which line of the configuration chose the answer.
-func (t trace) ruleName() string {
+func (t *trace) ruleName() string {
 	name := "on " + string(t.situation.Outcome)
 	if t.rule.Name != "" {
 		return t.rule.Name + ": " + name

@@ -12,6 +12,8 @@ type inquiry struct {
 	query crm.Query
 	terms Terms
 	parts []part
+	// reports are the parts', one each.
+	reports []Report
 	// chosen is the part whose records count; -1 when nobody was found.
 	chosen int
 	// landed tells of parts whose flight has landed.
@@ -21,7 +23,6 @@ type inquiry struct {
 // part is one CRM's part in it.
 type part struct {
 	source *Source
-	report Report
 	// flight is set until it has landed.
 	flight *flight
 	// joined is set when it was already on its way.
@@ -41,10 +42,10 @@ func reserve(deadline time.Duration) time.Duration { return min(deadline/8, long
 // ask asks all CRMs at once. Those behind one that is remembered to know the
 // caller, and that is preferred to all that have to be waited for, are not.
 func (q *inquiry) ask(sources []*Source) {
-	q.parts = make([]part, 0, len(sources))
+	q.parts, q.reports = make([]part, 0, len(sources)), make([]Report, 0, len(sources))
 	for at, source := range sources {
 		report, f, joined := source.ask(q, at)
-		q.parts = append(q.parts, part{source, report, f, joined})
+		q.parts, q.reports = append(q.parts, part{source, f, joined}), append(q.reports, report)
 		if q.choose(time.Time{}); q.chosen >= 0 {
 			return
 		}
@@ -70,7 +71,7 @@ func (q *inquiry) choose(now time.Time) (decided bool) {
 	decided = true
 	for i := range q.parts {
 		switch part := &q.parts[i]; {
-		case part.flight == nil && part.report.found():
+		case part.flight == nil && q.reports[i].found():
 			q.chosen = i
 			return true
 		case part.flight == nil:
@@ -100,7 +101,7 @@ func (q *inquiry) windowOf(p *part) time.Time {
 func (q *inquiry) nextWindow(now time.Time) (next time.Duration) {
 	for i := range q.parts {
 		part := &q.parts[i]
-		if part.flight == nil && part.report.found() {
+		if part.flight == nil && q.reports[i].found() {
 			return next
 		}
 		if part.flight == nil {
@@ -158,10 +159,10 @@ func leftBecause(ctx context.Context) error {
 
 // land takes over what came of a flight.
 func (q *inquiry) land(at int) {
-	part := &q.parts[at]
-	part.report, part.flight = part.flight.result(), nil
-	if part.joined && part.report.Origin == Asked {
-		part.report.Origin = Joined
+	part, report := &q.parts[at], &q.reports[at]
+	*report, part.flight = part.flight.result(), nil
+	if part.joined && report.Origin == Asked {
+		report.Origin = Joined
 	}
 }
 
@@ -173,12 +174,12 @@ func (q *inquiry) giveUp(cause error) {
 	}
 	for i := range q.parts {
 		if part := &q.parts[i]; part.flight != nil {
-			part.report = part.source.interim(part.flight, q.query, cause)
+			q.reports[i] = part.source.interim(part.flight, q.query, cause)
 		}
 	}
 	q.chosen = -1
-	for i := range q.parts {
-		if q.parts[i].report.found() {
+	for i := range q.reports {
+		if q.reports[i].found() {
 			q.chosen = i
 			return
 		}
@@ -188,14 +189,14 @@ func (q *inquiry) giveUp(cause error) {
 // leave gives up the seats in flights that go on.
 func (q *inquiry) leave() {
 	for i := range q.parts {
-		part := &q.parts[i]
+		part, report := &q.parts[i], &q.reports[i]
 		if part.flight == nil {
 			continue
 		}
 		part.source.leave(part.flight, q.landed)
-		if part.report.CRM == "" { // another one's answer was taken
-			part.report = Report{CRM: part.source.name, Took: time.Since(part.flight.started)}
+		if report.CRM == "" { // another one's answer was taken
+			*report = Report{CRM: part.source.name, Took: time.Since(part.flight.started)}
 		}
-		part.report.Left = true
+		report.Left = true
 	}
 }

@@ -124,16 +124,14 @@ func (e *Engine) Find(ctx context.Context, query crm.Query, terms Terms) Finding
 
 // finding puts the reports together.
 func (q *inquiry) finding() Finding {
-	finding := Finding{CRM: q.parts[0].source.connector, Reports: make([]Report, len(q.parts))}
+	finding := Finding{CRM: q.parts[0].source.connector, Reports: q.reports}
 	var failures []error
-	for i := range q.parts {
-		part := &q.parts[i]
-		finding.Reports[i] = part.report
-		if part.report.Result.Err != nil {
-			failures = append(failures, part.report.Result.Err)
+	for i := range q.reports {
+		if err := q.reports[i].Result.Err; err != nil {
+			failures = append(failures, err)
 		}
 		if i == q.chosen {
-			finding.Records, finding.CRM = part.report.Result.Records, part.source.connector
+			finding.Records, finding.CRM = q.reports[i].Result.Records, q.parts[i].source.connector
 		}
 	}
 	finding.Err = errors.Join(failures...)

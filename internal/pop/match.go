@@ -15,7 +15,7 @@ import (
 // view is a call as matchers look at it. The document for expressions is made
 // when the first one wants it.
 type view struct {
-	call     xucmgt.Call
+	call     *xucmgt.Call
 	document map[string]any
 }
 
@@ -118,7 +118,7 @@ func globs(region phone.Region, texts []string, of func(xucmgt.Call) string) (fu
 		patterns = append(patterns, pattern)
 	}
 	return func(v *view) bool {
-		number := of(v.call)
+		number := of(*v.call)
 		return slices.ContainsFunc(patterns, func(p phone.Pattern) bool { return p.Match(region, number) })
 	}, nil
 }

@@ -5,7 +5,7 @@ import "testing"
 // matches reports whether a rule with that condition is taken for a call.
 func matches(t *testing.T, m Match, body string) bool {
 	t.Helper()
-	return rules(t, Definition{When: []When{{Match: m, On: shows("a")}}}).For(call(t, body)).Name != ""
+	return rules(t, Definition{When: []When{{Match: m, On: shows("a")}}}).For(new(call(t, body))).Name != ""
 }
 
 func TestEveryConditionOnACall(t *testing.T) {

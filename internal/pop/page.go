@@ -51,7 +51,7 @@ func (s *Situation) unpaged() error {
 	if s.Pages == nil || len(pageNames[s.Outcome]) == 0 {
 		return nil
 	}
-	_, err := s.Pages.Address(pageNames[s.Outcome][0], *s)
+	_, err := s.Pages.Address(pageNames[s.Outcome][0], s)
 	return err
 }
 
@@ -67,7 +67,7 @@ func (p page) open(s *Situation) (xucmgt.Answer, error) {
 	case (!p.automatic || s.Pages.IsSameSite(framed)) && s.Pages.MayFrame(framed):
 		return p.pane(s, url), nil
 	case p.refused == card && p.hasCard && s.Outcome == One:
-		url, err = s.Pages.Address(card, *s)
+		url, err = s.Pages.Address(card, s)
 		return p.pane(s, url), err
 	default:
 		return p.popup(s, framed), nil
@@ -128,7 +128,7 @@ func (p page) addresses(s *Situation) (url, framed string, err error) {
 	if !p.hasCard {
 		return "", "", fmt.Errorf("the record's page can't be opened: %w", cmp.Or(err, errNoAddress))
 	}
-	url, err = s.Pages.Address(card, *s)
+	url, err = s.Pages.Address(card, s)
 	return url, "", err
 }
 
@@ -164,7 +164,7 @@ func (s *Situation) page(name string) string {
 	if s.Pages == nil {
 		return ""
 	}
-	address, err := s.Pages.Address(name, *s)
+	address, err := s.Pages.Address(name, s)
 	if err != nil {
 		return "" // the answer says that the url is empty
 	}

@@ -16,7 +16,7 @@ type fakePages struct {
 	asked []string
 }
 
-func (p *fakePages) Address(page string, _ Situation) (string, error) {
+func (p *fakePages) Address(page string, _ *Situation) (string, error) {
 	if p.failing != nil {
 		return "", p.failing
 	}
@@ -45,7 +45,7 @@ func paged(t *testing.T, definition Definition, s Situation, browser *fakePages,
 		t.Fatal(err)
 	}
 	s.Pages = browser
-	answer, failed := compiled.For(s.Call).Answer(s)
+	answer, failed := compiled.For(&s.Call).Answer(&s)
 	text, err := answer.MarshalJSON()
 	if err != nil {
 		t.Fatal(err)

@@ -80,7 +80,7 @@ func rules(t *testing.T, definition Definition) *Rules {
 // answered is the answer of a definition's rule for the call, as it is sent.
 func answered(t *testing.T, definition Definition, s Situation) (string, error) {
 	t.Helper()
-	answer, failed := rules(t, definition).For(s.Call).Answer(s)
+	answer, failed := rules(t, definition).For(&s.Call).Answer(&s)
 	text, err := answer.MarshalJSON()
 	if err != nil {
 		t.Fatal(err)

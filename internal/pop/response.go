@@ -42,7 +42,7 @@ type Situation struct {
 // Pages are our own pages, as answers need them.
 type Pages interface {
 	// Address returns the address of a page about a situation.
-	Address(page string, s Situation) (string, error)
+	Address(page string, s *Situation) (string, error)
 	// MayFrame reports whether the agent application may show a page in its pane,
 	// and IsSameSite whether the browser then sends that page its cookies: without
 	// them, most CRMs show their login.

@@ -84,7 +84,7 @@ func TestWhatCanBeSaidOfACall(t *testing.T) {
 		"{env.CRM} {crm.create_url}":                         "https://set.example https://crm.example/new",
 	} {
 		s := situation(t, One)
-		answer, err := rules(t, on(One, Response{Title: text})).For(s.Call).Answer(s)
+		answer, err := rules(t, on(One, Response{Title: text})).For(&s.Call).Answer(&s)
 		if popup, ok := answer.(xucmgt.Popup); err != nil || !ok || popup.Title != want {
 			t.Errorf("%s = %+v, %v", text, answer, err)
 		}
@@ -248,7 +248,7 @@ func TestEachArgumentStaysOneArgument(t *testing.T) {
 	for _, value := range hostile {
 		s := situation(t, One)
 		s.Records = []crm.Record{{Name: value, Company: value, ID: value}}
-		answer, err := compiled.For(s.Call).Answer(s)
+		answer, err := compiled.For(&s.Call).Answer(&s)
 		run, ok := answer.(xucmgt.Run)
 		if err != nil || !ok || run.Program != "erp.exe" || len(run.Args) != 4 || run.Args[0] != "--name" || !strings.HasPrefix(run.Args[3], "x=") {
 			t.Errorf("%q gives %+v, %v", value, answer, err)
@@ -301,7 +301,7 @@ func TestATitleIsOneShortLine(t *testing.T) {
 	} {
 		s := situation(t, One)
 		s.Records[0].Name = name
-		answer, err := rules(t, on(One, Response{Title: "{contact.name}"})).For(s.Call).Answer(s)
+		answer, err := rules(t, on(One, Response{Title: "{contact.name}"})).For(&s.Call).Answer(&s)
 		if popup, ok := answer.(xucmgt.Popup); !ok || err != nil || popup.Title != want {
 			t.Errorf("%q = %+v, %v", name, answer, err)
 		}

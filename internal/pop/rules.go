@@ -116,7 +116,7 @@ func checkAsk(names []string, options Options) error {
 }
 
 // For returns the rule that counts for a call.
-func (r *Rules) For(call xucmgt.Call) Rule {
+func (r *Rules) For(call *xucmgt.Call) Rule {
 	if len(r.when) == 0 {
 		return r.outside
 	}
@@ -143,8 +143,8 @@ func (r *Rules) Named(name string) Rule {
 // Answer makes the answer for a situation. When the rule's page can't be
 // opened for this call, the answer is the CRM's own page instead, or to do
 // nothing, and the error says why.
-func (r Rule) Answer(situation Situation) (xucmgt.Answer, error) {
-	answer, err := r.responses[situation.Outcome].answer(&situation)
+func (r Rule) Answer(situation *Situation) (xucmgt.Answer, error) {
+	answer, err := r.responses[situation.Outcome].answer(situation)
 	if answer == nil {
 		answer = xucmgt.None{}
 	}

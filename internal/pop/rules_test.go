@@ -16,21 +16,21 @@ func TestTheFirstRuleThatMatchesCounts(t *testing.T) {
 		{Match: Match{Queue: []string{"bluesky"}}, On: shows("second"), Ask: []string{"legacy", "espo"}},
 		{Match: Match{Agent: []string{"29"}}, On: shows("third")},
 	}})
-	rule := compiled.For(call(t, payload))
+	rule := compiled.For(new(call(t, payload)))
 	if rule.Name != "when 2" || !slices.Equal(rule.Ask, []string{"legacy", "espo"}) {
 		t.Errorf("rule = %q, ask %v", rule.Name, rule.Ask)
 	}
-	if answer, err := rule.Answer(situation(t, One)); err != nil || answer.Action() != "open" {
+	if answer, err := rule.Answer(new(situation(t, One))); err != nil || answer.Action() != "open" {
 		t.Errorf("answer = %+v, %v", answer, err)
 	}
-	if rule := compiled.For(call(t, `{"user": {"agentId": 29}}`)); rule.Name != "when 3" || rule.Ask != nil {
+	if rule := compiled.For(new(call(t, `{"user": {"agentId": 29}}`))); rule.Name != "when 3" || rule.Ask != nil {
 		t.Errorf("rule = %q, ask %v", rule.Name, rule.Ask)
 	}
-	rule = compiled.For(call(t, `{}`))
+	rule = compiled.For(new(call(t, `{}`)))
 	if rule.Name != "" || rule.Ask != nil {
 		t.Errorf("rule = %q, ask %v", rule.Name, rule.Ask)
 	}
-	if answer, err := rule.Answer(situation(t, One)); err != nil || answer.Action() != "popup" {
+	if answer, err := rule.Answer(new(situation(t, One))); err != nil || answer.Action() != "popup" {
 		t.Errorf("answer = %+v, %v", answer, err)
 	}
 }
@@ -45,7 +45,7 @@ func TestARuleFallsBackToTheOutsideAndNotToAnotherRule(t *testing.T) {
 
 func TestARuleMayOnlySayWhomToAsk(t *testing.T) {
 	definition := Definition{When: []When{{Match: Match{Expression: "true"}, Ask: []string{"legacy"}}}}
-	if got := rules(t, definition).For(call(t, payload)).Ask; !slices.Equal(got, []string{"legacy"}) {
+	if got := rules(t, definition).For(new(call(t, payload))).Ask; !slices.Equal(got, []string{"legacy"}) {
 		t.Errorf("ask = %v", got)
 	}
 	expect(t, definition, One, `{"action":"popup","event":"EventRinging","url":"https://crm.example/c/7"}`)
