@@ -32,6 +32,8 @@ var configuration = template.Must(template.New("gateway.caddyfile").Parse(writte
 type site struct {
 	// Level is the log's, and Cache the option of that name.
 	Level, Cache string
+	// Long maps five fields more, with about 220 characters.
+	Long bool
 
 	Admin, Address, CRM string
 	Deadline            time.Duration

@@ -29,7 +29,7 @@ func hang(ctx context.Context, o options) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := startGateway(ctx, o.program, crm, site{Level: "INFO"})
+	g, err := startGateway(ctx, o.program, crm, site{Level: "INFO", Long: true})
 	if err != nil {
 		return nil, err
 	}

@@ -21,22 +21,27 @@ const (
 
 // memory lets very many callers ring through a cache that remembers some of them:
 // as Go manages memory if nobody says more, which is up to twice of what is in
-// use, and with a limit.
+// use, with records as usual and with long ones, and these with a limit.
 func memory(ctx context.Context, o options) (*result, error) {
 	r := &result{title: fmt.Sprintf("%s callers through a cache of %s", number(o.callers), number(remembered))}
-	free, err := pass(ctx, o, "")
-	if err != nil {
-		return nil, err
+	for _, trial := range []struct {
+		name     string
+		long     bool
+		variable string
+	}{
+		{name: "usual records"},
+		{name: "long records", long: true},
+		{name: "long records, `GOMEMLIMIT=" + o.limit + "`", long: true, variable: "GOMEMLIMIT=" + o.limit},
+	} {
+		p, err := pass(ctx, o, trial.long, trial.variable)
+		if err != nil {
+			return nil, err
+		}
+		r.tell(trial.name, p, o)
+		if !trial.long || trial.variable != "" {
+			r.demand(trial.name+": the most of all", megabytes(p.most()), "below "+megabytes(enough), p.most() < enough)
+		}
 	}
-	limited, err := pass(ctx, o, "GOMEMLIMIT="+o.limit)
-	if err != nil {
-		return nil, err
-	}
-	r.demand("heap that the full cache takes", fmt.Sprintf("%s, %d bytes for each caller", megabytes(free.cache()), free.cache()/remembered),
-		"below "+megabytes(promised), free.cache() < promised)
-	r.tell("without a limit", free, o)
-	r.tell("`GOMEMLIMIT="+o.limit+"`", limited, o)
-	r.demand("`GOMEMLIMIT="+o.limit+"`: the most of all", megabytes(limited.most()), "below "+megabytes(enough), limited.most() < enough)
 	return r, nil
 }
 
@@ -55,6 +60,8 @@ func (p passage) most() int64  { return max(p.early, p.late) }
 
 // tell adds what was measured.
 func (r *result) tell(name string, p passage, o options) {
+	r.demand(name+": heap that the full cache takes", fmt.Sprintf("%s, %d bytes for each caller", megabytes(p.cache()), p.cache()/remembered),
+		"below "+megabytes(promised), p.cache() < promised)
 	r.demand(fmt.Sprintf("%s: most memory while the first %s rang, and after them", name, number(o.callers/5)), megabytes(p.early)+", "+megabytes(p.late),
 		"no growth beyond 5 %", p.late <= p.early+p.early/20)
 	r.note(name+": the same with the pages of the program's file", megabytes(p.peak))
@@ -62,12 +69,12 @@ func (r *result) tell(name string, p passage, o options) {
 }
 
 // pass lets all of them ring once, with a variable of the environment.
-func pass(ctx context.Context, o options, variable string) (p passage, err error) {
+func pass(ctx context.Context, o options, long bool, variable string) (p passage, err error) {
 	crm, err := stub.Start(contact)
 	if err != nil {
 		return p, err
 	}
-	g, err := startGateway(ctx, o.program, crm, site{Level: "ERROR", Cache: fmt.Sprintf("cache {\n\t\t\tsize %d\n\t\t}", remembered)}, variable)
+	g, err := startGateway(ctx, o.program, crm, site{Level: "ERROR", Long: long, Cache: fmt.Sprintf("cache {\n\t\t\tsize %d\n\t\t}", remembered)}, variable)
 	if err != nil {
 		return p, err
 	}

@@ -96,7 +96,7 @@ func weather(ctx context.Context, o options) (*result, error) {
 		defer func() { store.running.End() }()
 		shared = "shared redis://" + store.address
 	}
-	g, err := startGateway(ctx, o.weatherProgram, crm, site{Level: "INFO", Cache: cacheFor(0, shared)}, "GORACE=halt_on_error=0")
+	g, err := startGateway(ctx, o.weatherProgram, crm, site{Level: "INFO", Long: true, Cache: cacheFor(0, shared)}, "GORACE=halt_on_error=0")
 	if err != nil {
 		return nil, err
 	}
