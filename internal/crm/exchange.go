@@ -130,11 +130,15 @@ func (r *REST) attempt(ctx context.Context, a *ask, v values, base string, letIn
 	return x, err
 }
 
-// within is how long an exchange may take, and where its story is noted.
+// within is how long an exchange may take, from when its turn comes, and where
+// its story is noted.
 func (r *REST) within(ctx context.Context, x *exchange) (context.Context, context.CancelFunc) {
 	ctx = protect.WithNote(ctx, &x.note)
 	if isPatient(ctx) {
 		return context.WithCancel(ctx)
+	}
+	if guard, ok := r.transport.(*protect.Transport); ok && guard.Queues(ctx) {
+		return protect.WithTimeout(ctx, r.timeout, &tooSlow{r.timeout}), func() {}
 	}
 	return context.WithTimeoutCause(ctx, r.timeout, &tooSlow{r.timeout})
 }
@@ -246,6 +250,12 @@ func setHeaders(request *http.Request, v values, lists ...[]param) error {
 // lasts, whatever its timeout: nobody is waiting for an answer in time.
 func Patiently(ctx context.Context) context.Context {
 	return context.WithValue(ctx, patienceKey{}, true)
+}
+
+// Awaited returns a context for a search that calls wait for: until says up to
+// when. The zero time means that whoever waits has no hurry.
+func Awaited(ctx context.Context, until func() time.Time) context.Context {
+	return protect.Awaited(ctx, until)
 }
 
 type patienceKey struct{}

@@ -22,6 +22,10 @@ type flight struct {
 	mu     sync.Mutex
 	landed bool
 	report Report
+	// until is up to when the calls wait, and endless whether somebody waits for as
+	// long as it takes.
+	until   time.Time
+	endless bool
 	// known is what the CRM has said so far.
 	known crm.Result
 	seats []seat
@@ -34,15 +38,29 @@ type seat struct {
 	part   int
 }
 
-// board waits for the flight; it reports false when it has landed.
-func (f *flight) board(s seat) bool {
+// board waits for the flight up to a time, or with the zero one as long as it
+// takes; it reports false when it has landed.
+func (f *flight) board(s seat, until time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.landed {
 		return false
 	}
+	if f.endless = f.endless || until.IsZero(); until.After(f.until) {
+		f.until = until
+	}
 	f.seats = append(f.seats, s)
 	return true
+}
+
+// awaited is up to when somebody waits for it; zero if there is no such time.
+func (f *flight) awaited() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.endless {
+		return time.Time{}
+	}
+	return f.until
 }
 
 // leave does not wait for it any longer.

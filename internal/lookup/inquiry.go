@@ -32,8 +32,11 @@ type part struct {
 // longestReserve is the end of the deadline that is for writing the answer.
 const longestReserve = 25 * time.Millisecond
 
-// until is when the answer must be decided, if there is a deadline.
+// until is when the answer must be decided; zero if there is no deadline.
 func (q *inquiry) until() time.Time {
+	if q.terms.Deadline <= 0 {
+		return time.Time{}
+	}
 	return q.terms.Arrived.Add(q.terms.Deadline - reserve(q.terms.Deadline))
 }
 
@@ -118,9 +121,6 @@ func (q *inquiry) nextWindow(now time.Time) (next time.Duration) {
 func (q *inquiry) wait(ctx context.Context) {
 	defer q.leave()
 	var deadline <-chan time.Time
-	if q.terms.Arrived.IsZero() {
-		q.terms.Arrived = time.Now()
-	}
 	if q.terms.Deadline > 0 {
 		timer := time.NewTimer(time.Until(q.until()))
 		defer timer.Stop()

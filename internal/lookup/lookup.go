@@ -115,6 +115,9 @@ func (r Report) found() bool { return len(r.Result.Records) > 0 }
 // shortly before the deadline or when the context ends; the CRMs are asked on,
 // for the next call.
 func (e *Engine) Find(ctx context.Context, query crm.Query, terms Terms) Finding {
+	if terms.Arrived.IsZero() {
+		terms.Arrived = time.Now()
+	}
 	inquiry := inquiry{query: query, terms: terms}
 	if inquiry.ask(e.choose(terms.Ask)); !inquiry.isDecided() {
 		inquiry.wait(ctx)

@@ -3,6 +3,7 @@ package lookup
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/screenpop/caddy-screenpop/internal/crm"
+	"github.com/screenpop/caddy-screenpop/internal/protect"
 )
 
 // office is a CRM that takes its time, counts, and says what a test wants.
@@ -431,4 +433,71 @@ func TestSeveralCRMsAreRememberedEachByItself(t *testing.T) {
 		first.Close()
 		second.Close()
 	})
+}
+
+// queued is a CRM that bears one request at a time, each of which takes a while.
+func queued(takes time.Duration) guest {
+	transport := protect.New(protect.Options{Concurrent: 1}).Transport(pause(takes), 1000)
+	return guest{name: "queued", search: func(ctx context.Context) crm.Result {
+		request, err := http.NewRequestWithContext(protect.WithTimeout(ctx, time.Minute, context.DeadlineExceeded), http.MethodGet, "http://crm.example.com/", nil)
+		if err != nil {
+			return crm.Result{Err: err}
+		}
+		response, err := transport.RoundTrip(request)
+		if err != nil {
+			return crm.Result{Err: err}
+		}
+		return crm.Result{Records: []crm.Record{person("Rosa")}, Err: response.Body.Close()}
+	}}
+}
+
+type pause time.Duration
+
+func (p pause) RoundTrip(*http.Request) (*http.Response, error) {
+	time.Sleep(time.Duration(p))
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+}
+
+// What has not been sent when its last call has to be answered is not sent at all.
+func TestARequestDoesNotOutliveItsCallsInTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := engine(queued(3 * time.Second))
+		defer e.Retire()
+		other := query(t)
+		other.Number, _ = other.Region.Parse("0612345678")
+		go func() { _ = e.Find(t.Context(), other, Terms{}) }()
+		synctest.Wait()
+		began := time.Now()
+		f := e.Find(t.Context(), query(t), Terms{Deadline: 800 * time.Millisecond})
+		if refusal, ok := errors.AsType[*protect.Refusal](f.Err); !ok || refusal.Why != protect.Crowded || time.Since(began) >= 775*time.Millisecond {
+			t.Errorf("%v after %s", f.Err, time.Since(began))
+		}
+		time.Sleep(time.Minute) // the other one ends
+	})
+}
+
+func TestARequestWaitsInTheQueueForTheLastOfItsCalls(t *testing.T) {
+	for name, second := range map[string]Terms{"a later call": {Deadline: 5 * time.Second}, "a page without hurry": {}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := engine(queued(2 * time.Second))
+				defer e.Retire()
+				other := query(t)
+				other.Number, _ = other.Region.Parse("0612345678")
+				go func() { _ = e.Find(t.Context(), other, Terms{}) }()
+				synctest.Wait()
+				var calls sync.WaitGroup
+				calls.Go(func() {
+					if f := e.Find(t.Context(), query(t), Terms{Deadline: 800 * time.Millisecond}); len(f.Records) > 0 || f.Err == nil {
+						t.Errorf("the first: %v, %v", f.Records, f.Err)
+					}
+				})
+				time.Sleep(500 * time.Millisecond)
+				if f := e.Find(t.Context(), query(t), second); names(f.Records) != "Rosa" || f.Err != nil {
+					t.Errorf("the second: %v, %v", f.Records, f.Err)
+				}
+				calls.Wait()
+			})
+		})
+	}
 }

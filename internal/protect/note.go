@@ -25,6 +25,8 @@ const (
 	exemptKey
 	normalKey
 	laterKey
+	allowanceKey
+	awaitedKey
 )
 
 // WithNote has a note written of the requests that are made with the context.

@@ -63,7 +63,7 @@ func (s *State) rest(ctx context.Context, note *Note) error {
 		return nil
 	}
 	refusal := &Refusal{Why: Limited, Wait: left}
-	if left > timeOf(ctx) {
+	if left > s.patience(ctx) {
 		return refusal
 	}
 	return s.wait(note, refusal, func() error { return sleep(ctx, left) })
@@ -74,7 +74,24 @@ func (s *State) takePlace(ctx context.Context, note *Note) error {
 		return nil
 	}
 	crowded := &Refusal{Why: Crowded, Count: s.options.Concurrent}
-	return s.wait(note, crowded, func() error { return s.places.AcquirePermit(ctx) })
+	return s.wait(note, crowded, func() error { return s.awaitPlace(ctx) })
+}
+
+// awaitPlace waits for a place for as long as that makes sense: another call may
+// wait for the same in the meantime.
+func (s *State) awaitPlace(ctx context.Context) error {
+	for {
+		patience := s.patience(ctx)
+		if patience == 0 {
+			return context.DeadlineExceeded
+		}
+		waiting, cancel := context.WithTimeout(ctx, patience)
+		err := s.places.AcquirePermit(waiting)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
 // pace keeps the configured rate.
@@ -83,7 +100,7 @@ func (s *State) pace(ctx context.Context, note *Note) error {
 		return nil
 	}
 	refusal := &Refusal{Why: TooFast, Count: s.options.Rate, Per: s.options.Per}
-	wait := s.rate.TryReservePermit(timeOf(ctx))
+	wait := s.rate.TryReservePermit(s.patience(ctx))
 	switch {
 	case wait < 0:
 		return refusal

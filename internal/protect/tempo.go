@@ -17,6 +17,9 @@ type tempo struct {
 	// best is the quickest of this stretch, and before of the one before it; 0 while
 	// there is none.
 	best, before time.Duration
+	// mean and deviation are those of the answers' times, as TCP estimates its own
+	// (RFC 6298).
+	mean, deviation time.Duration
 }
 
 // learn notes how long an answer took.
@@ -26,6 +29,12 @@ func (t *tempo) learn(took time.Duration) {
 	defer t.mutex.Unlock()
 	if t.best == 0 || took < t.best {
 		t.best = took
+	}
+	if t.mean == 0 {
+		t.mean, t.deviation = took, took/2
+	} else {
+		t.deviation += ((took - t.mean).Abs() - t.deviation) / 4
+		t.mean += (took - t.mean) / 8
 	}
 	if t.count++; t.count == stretch {
 		t.count, t.best, t.before = 0, 0, t.best
@@ -42,6 +51,13 @@ func (t *tempo) quickest() time.Duration {
 	return min(t.best, t.before)
 }
 
+// usual is what most answers of late took at most; 0 while that is not known.
+func (t *tempo) usual() time.Duration {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	return t.mean + 2*t.deviation
+}
+
 // Later is for requests that follow another one of the same search: one that the
 // CRM, as quickly as it has answered of late, can't answer in the time that is
 // left is not made. The first one always is: the CRM may have become quicker.
@@ -55,6 +71,9 @@ func (s *State) inTime(ctx context.Context) error {
 		return nil
 	}
 	left, quickest := timeOf(ctx), s.tempo.quickest()
+	if a := allowanceOf(ctx); a != nil {
+		left = min(left, a.timeout)
+	}
 	if left < quickest {
 		return &Refusal{Why: TooLate, Left: left, Quickest: quickest}
 	}

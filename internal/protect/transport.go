@@ -48,6 +48,10 @@ func (t *Transport) Close() {
 	t.state.listeners = slices.DeleteFunc(t.state.listeners, func(other *Transport) bool { return other == t })
 }
 
+// Queues reports whether requests with a context wait for their turn, and have
+// their time from then, as [WithTimeout] says.
+func (t *Transport) Queues(ctx context.Context) bool { return !isExempt(ctx) }
+
 // RoundTrip makes a request, when its turn has come, and reads the answer.
 func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	ctx := request.Context()
@@ -82,7 +86,7 @@ func (t *Transport) repeated(request *http.Request, note *Note, broken *brokenCo
 		response, err := t.attempt(again, note)
 		return response, first.instead(err)
 	})
-	if known := first.get(); known != nil && request.Context().Err() != nil {
+	if known := first.get(); known != nil && (request.Context().Err() != nil || allowanceOf(request.Context()).isOver()) {
 		err = known // the policies only see that the time is over
 	}
 	return whatIsLeft(response, err)
@@ -157,6 +161,8 @@ func (t *Transport) attempt(request *http.Request, note *Note) (response *http.R
 		return nil, err
 	}
 	defer t.state.leave()
+	ctx, cancel := allowanceOf(ctx).begin(ctx)
+	defer cancel()
 	began := time.Now()
 	defer func() {
 		if recovered := recover(); recovered != nil { // it may be in a goroutine of its own
@@ -165,9 +171,12 @@ func (t *Transport) attempt(request *http.Request, note *Note) (response *http.R
 		t.state.judge(ctx, p, note, began, response, err)
 	}()
 	note.tries.Add(1)
-	response, err = t.next.RoundTrip(request)
+	response, err = t.next.RoundTrip(request.WithContext(ctx))
 	if err == nil {
 		err = readWhole(response, t.longest)
+	}
+	if err != nil && request.Context().Err() == nil && ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
 	if t.state.mayPass(ctx, err) {
 		return nil, &brokenConnection{err, response}
