@@ -95,7 +95,7 @@ bench: bin/screenpop node
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 	cd bench && go run . -caddy $(CURDIR)/bin/screenpop -output ../docs
 
-## soak: a CRM that hangs, a million callers, and changing weather for SOAKTIME; RACE=1 has the race detector look at the weather alone
+## soak: a CRM that hangs, one that is asked too much, a million callers, and changing weather for SOAKTIME; RACE=1 has the race detector look at the weather alone
 soak: bin/screenpop redis $(if $(RACE),bin/screenpop-race)
 	cd bench && go run ./soak -caddy $(CURDIR)/bin/screenpop -weather $(SOAKTIME) \
 		$(if $(RACE),-parts weather -weather-caddy $(CURDIR)/bin/screenpop-race -slack 3s,-output ../docs)

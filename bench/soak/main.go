@@ -18,6 +18,7 @@ import (
 type options struct {
 	program, weatherProgram string
 	hang, weather, slack    time.Duration
+	overload                time.Duration
 	callers                 int64
 	limit                   string
 	seed                    uint64
@@ -28,13 +29,14 @@ type options struct {
 var parts = []struct {
 	name string
 	run  func(context.Context, options) (*result, error)
-}{{"hang", hang}, {"memory", memory}, {"weather", weather}}
+}{{"hang", hang}, {"overload", overload}, {"memory", memory}, {"weather", weather}}
 
 func main() {
 	var o options
 	flag.StringVar(&o.program, "caddy", "../bin/screenpop", "the Caddy with the screen_pop directive")
 	flag.StringVar(&o.weatherProgram, "weather-caddy", "", "another build of it for the weather; empty: the same")
 	flag.DurationVar(&o.hang, "hang", time.Minute, "how long the CRM hangs")
+	flag.DurationVar(&o.overload, "overload", 30*time.Second, "how long more calls come than the CRM can answer")
 	flag.DurationVar(&o.weather, "weather", 5*time.Minute, "how long the weather changes")
 	flag.DurationVar(&o.slack, "slack", 50*time.Millisecond, "how late after the deadline an answer may come in the weather")
 	flag.Int64Var(&o.callers, "callers", 1_000_000, "how many different callers ring")
@@ -42,7 +44,7 @@ func main() {
 	flag.Uint64Var(&o.seed, "seed", 1, "what the agents' choices in the weather begin with")
 	flag.StringVar(&o.profile, "profile", "", "file for a profile of the heap with a full cache, for go tool pprof; empty: none")
 	flag.StringVar(&o.output, "output", "", "folder of load.md, which the tables are written into; empty: they are printed only")
-	only := flag.String("parts", "hang,memory,weather", "what to run")
+	only := flag.String("parts", "hang,overload,memory,weather", "what to run")
 	flag.Parse()
 	if o.weatherProgram == "" {
 		o.weatherProgram = o.program
