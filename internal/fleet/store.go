@@ -3,8 +3,13 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -60,7 +65,7 @@ func Check(address string) error {
 // parse reads an address. It may hold a password, so no error repeats it.
 func parse(address string) (rueidis.ClientOption, error) {
 	options, err := rueidis.ParseURL(address)
-	if err != nil || len(options.InitAddress) == 0 {
+	if err != nil || len(options.InitAddress) == 0 || !isComplete(address) {
 		return options, errors.New("is not the address of a Redis or Valkey; write for example redis://redis.example.com:6379/0, or rediss:// for TLS")
 	}
 	options.DisableCache = true // what is read often is in memory already
@@ -70,6 +75,17 @@ func parse(address string) (rueidis.ClientOption, error) {
 	options.ConnWriteTimeout = rest
 	options.ReadBufferEachConn, options.WriteBufferEachConn = 32<<10, 32<<10
 	return options, nil
+}
+
+// isComplete reports whether an address has a host, and no port that can't be
+// one. That of a socket has neither.
+func isComplete(address string) bool {
+	parsed, err := url.Parse(address)
+	if err != nil || parsed.Scheme == "unix" {
+		return err == nil
+	}
+	_, err = strconv.ParseUint(cmp.Or(parsed.Port(), "6379"), 10, 16)
+	return err == nil && parsed.Hostname() != ""
 }
 
 // connect tries until there is a connection. From then on the client mends it.
@@ -123,12 +139,19 @@ func (s *Store) Load(ctx context.Context, key string) (value []byte, left time.D
 		}
 		left = time.Duration(max(0, milliseconds)) * time.Millisecond
 		value, err = answers[0].AsBytes()
-		if rueidis.IsRedisNil(err) {
+		if rueidis.IsRedisNil(err) || isOfAnotherType(err) {
+			value = nil
 			return nil
 		}
 		return err
 	})
 	return value, left, err
+}
+
+// isOfAnotherType reports whether a key holds what none of us has stored there.
+func isOfAnotherType(err error) bool {
+	reply, ok := rueidis.IsRedisErr(err)
+	return ok && strings.HasPrefix(reply.Error(), "WRONGTYPE")
 }
 
 // Save stores a value for a time.
@@ -202,6 +225,17 @@ func (s *Store) note(err error) {
 	}
 	s.mu.Unlock()
 	if changes {
-		s.changed(err)
+		s.changed(s.described(err))
 	}
+}
+
+// described says of which store an error is.
+func (s *Store) described(err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("no answer within %s", patience)
+	}
+	return fmt.Errorf("%s: %w", strings.Join(s.options.InitAddress, ", "), err)
 }

@@ -109,6 +109,31 @@ func TestWhatIsPutOnAShelfIsThereForOthers(t *testing.T) {
 	})
 }
 
+// Somebody else's value under one of our keys is not ours, and no reason to do
+// without the store.
+func TestAValueOfAnotherTypeIsNone(t *testing.T) {
+	store, changes := open(t, "redis://"+fleettest.Run(t).Address())
+	s := shelf(t, store, "secret")
+	if !works(t, s, "Rosa") {
+		t.Fatal("nothing can be put there")
+	}
+	keys, err := store.client.Do(t.Context(), store.client.B().Keys().Pattern("*").Build()).AsStrSlice()
+	if err != nil || len(keys) != 1 {
+		t.Fatal(keys, err)
+	}
+	for _, result := range store.client.DoMulti(t.Context(), store.client.B().Del().Key(keys[0]).Build(), store.client.B().Lpush().Key(keys[0]).Element("x").Build()) {
+		if err := result.Error(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if value, _, err := s.Take(t.Context(), "+33427466347"); value != nil || err != nil {
+		t.Errorf("took %q, %v", value, err)
+	}
+	if !works(t, s, "Rosa") || changes.was(1) {
+		t.Error("the store was given up")
+	}
+}
+
 func TestOnlyOneClaims(t *testing.T) {
 	server := fleettest.Run(t)
 	store, _ := open(t, "redis://"+server.Address())
@@ -255,18 +280,18 @@ func TestAPasswordIsSentAndNeverSaid(t *testing.T) {
 	}
 	_, changes := open(t, "redis://:wrong-password@"+server.Address())
 	eventually(t, "it is refused", func() bool { return changes.was(1) })
-	if said := changes.changes[0].Error(); strings.Contains(said, "wrong-password") {
+	if said := changes.changes[0].Error(); strings.Contains(said, "wrong-password") || !strings.HasPrefix(said, server.Address()+": ") {
 		t.Errorf("told: %s", said)
 	}
 }
 
 func TestAnAddressThatIsNone(t *testing.T) {
-	for _, address := range []string{"", "redis.example.com:6379", "http://redis.example.com", "redis://:secret-of-this-test@h/x", "redis://:secret-of-this-test%zz@h"} {
+	for _, address := range []string{"", "redis.example.com:6379", "http://redis.example.com", "redis://:secret-of-this-test@h/x", "redis://:secret-of-this-test%zz@h", "redis://", "redis://:secret-of-this-test@", "redis://redis.example.com:99999"} {
 		if err := Check(address); err == nil || strings.Contains(err.Error(), "secret-of-this-test") || !strings.Contains(err.Error(), "write for example redis://") {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
-	for _, address := range []string{"redis://redis.example.com", "rediss://user:password@redis.example.com:6380/2", "valkey://valkey.example.com"} {
+	for _, address := range []string{"redis://redis.example.com", "rediss://user:password@redis.example.com:6380/2", "valkey://valkey.example.com", "unix:///run/redis.sock?db=1"} {
 		if err := Check(address); err != nil {
 			t.Errorf("%s: %v", address, err)
 		}
