@@ -122,7 +122,7 @@ func (c *REST) Provision(ctx caddy.Context) error {
 		return err
 	}
 	c.watch(logger)
-	c.warmer, err = newWarmer(ctx, engine, transport)
+	c.warmer, err = newWarmer(ctx, engine, transport, state)
 	return err
 }
 

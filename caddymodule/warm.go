@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
 	"github.com/screenpop/caddy-screenpop/internal/crm"
+	"github.com/screenpop/caddy-screenpop/internal/protect"
 )
 
 // warmer opens the connections that the first call needs, and fetches the token
@@ -20,6 +21,7 @@ import (
 // events.
 type warmer struct {
 	engine    *crm.REST
+	most      int // connections
 	transport http.RoundTripper
 	life      context.Context
 	cancel    context.CancelFunc
@@ -28,12 +30,15 @@ type warmer struct {
 
 // newWarmer returns one that is told when the configuration has started. A
 // configuration that is only checked never does.
-func newWarmer(ctx caddy.Context, engine *crm.REST, transport http.RoundTripper) (*warmer, error) {
+func newWarmer(ctx caddy.Context, engine *crm.REST, transport http.RoundTripper, state *protect.State) (*warmer, error) {
 	events, err := ctx.App("events")
 	if err != nil {
 		return nil, err
 	}
-	w := &warmer{engine: engine, transport: transport}
+	w := &warmer{engine: engine, most: engine.Parallel(), transport: transport}
+	if state != nil {
+		w.most = min(w.most, state.Options().Concurrent)
+	}
 	w.life, w.cancel = context.WithCancel(context.Background())
 	return w, events.(*caddyevents.App).On("started", w)
 }
@@ -61,10 +66,10 @@ func (w *warmer) warm() {
 	ctx, cancel := context.WithTimeout(w.life, longestWarming)
 	defer cancel()
 	here := w.engine.Base()
-	openAhead(ctx, w.transport, here, w.engine.Parallel())
+	openAhead(ctx, w.transport, here, w.most)
 	there, err := w.engine.Enter(ctx)
 	if err == nil && there != here {
-		openAhead(ctx, w.transport, there, w.engine.Parallel())
+		openAhead(ctx, w.transport, there, w.most)
 	}
 }
 
