@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
@@ -82,6 +83,9 @@ func count(d *caddyfile.Dispenser, into *int, example string) error {
 
 func number(d *caddyfile.Dispenser, option, text string, into *int, example string) error {
 	read, err := strconv.Atoi(text)
+	if errors.Is(err, strconv.ErrRange) {
+		return d.Errf("%s: %s is too large", option, text)
+	}
 	if err != nil || read <= 0 {
 		return d.Errf("%s: %q is not a number above 0; write for example: %s", option, text, example)
 	}
