@@ -282,7 +282,7 @@ func (r *REST) send(ctx context.Context, request *http.Request, x *exchange) err
 		return ended(ctx, fmt.Errorf("the answer broke off: %w", err))
 	}
 	if len(body) > maxAnswer {
-		return failf("the answer is larger than %d MiB; make the search stricter or set a limit", maxAnswer>>20)
+		return protect.ErrTooLong
 	}
 	x.body = strings.TrimPrefix(string(body), "\ufeff") // some servers write a byte order mark
 	if xmljson.IsXML(response.Header.Get("Content-Type"), x.body) {

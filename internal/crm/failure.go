@@ -163,6 +163,8 @@ func (r *REST) describe(err error) string {
 		return deadline.Error() + slowOrHangs
 	case errors.As(err, &limit):
 		return limit.Error() + slowOrHangs
+	case errors.Is(err, protect.ErrTooLong):
+		return fmt.Sprintf("the answer is larger than %d MiB; make the search stricter or set a limit", maxAnswer>>20)
 	case errors.Is(err, ErrReplaced):
 		return ErrReplaced.Error()
 	case errors.As(err, &value):
@@ -240,7 +242,7 @@ func (r *REST) describeEntry(err error) string {
 	)
 	switch {
 	case errors.As(err, &status), errors.As(err, &deadline), errors.As(err, &limit), errors.As(err, &value), errors.As(err, &rejected), errors.As(err, &later),
-		errors.Is(err, context.Canceled), errors.Is(err, ErrReplaced):
+		errors.Is(err, context.Canceled), errors.Is(err, ErrReplaced), errors.Is(err, protect.ErrTooLong):
 		return r.describe(err)
 	}
 	return r.secrets.hide(template.OneLine(err.Error()))

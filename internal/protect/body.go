@@ -13,6 +13,8 @@ type wholeBody struct {
 	all  []byte
 	// err is why the answer broke off.
 	err error
+	// longest is how long it may be.
+	longest int64
 }
 
 func (w *wholeBody) Read(p []byte) (int, error) {
@@ -38,7 +40,7 @@ func readWhole(response *http.Response, longest int64) error {
 	}
 	_, err := read.ReadFrom(&yielding{Reader: io.LimitReader(response.Body, longest+1)})
 	_ = response.Body.Close()
-	response.Body = &wholeBody{bytes.NewReader(read.Bytes()), read.Bytes(), err}
+	response.Body = &wholeBody{bytes.NewReader(read.Bytes()), read.Bytes(), err, longest}
 	return err
 }
 
@@ -70,6 +72,13 @@ func brokenOff(response *http.Response) error {
 		return body.err
 	}
 	return nil
+}
+
+// isTooLong reports whether an answer goes on where none does. One that was never
+// to end keeps a place and a processor busy as one that does not come.
+func isTooLong(response *http.Response) bool {
+	body, ok := response.Body.(*wholeBody)
+	return ok && int64(len(body.all)) > body.longest
 }
 
 // ReadAll reads the body of an answer, at most one byte beyond the longest. It

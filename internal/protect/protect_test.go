@@ -206,6 +206,8 @@ func TestWhatIsAndIsNotAFailureOfTheCRM(t *testing.T) {
 		{"an answer that breaks off", func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(io.MultiReader(strings.NewReader("[1,"), failing{}))}, nil
 		}, same, true},
+		{"an answer that does not end", func(*http.Request) (*http.Response, error) { return reply(200, strings.Repeat("[", 1001)), nil }, same, true},
+		{"an answer as long as one may be", func(*http.Request) (*http.Response, error) { return reply(200, strings.Repeat("[", 1000)), nil }, same, false},
 		{"a request that is no longer wanted", func(request *http.Request) (*http.Response, error) {
 			request.Context().Value(giveUp{}).(context.CancelFunc)()
 			return hang(request)

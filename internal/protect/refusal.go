@@ -1,6 +1,7 @@
 package protect
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -56,6 +57,9 @@ func (r *Refusal) Error() string {
 		return fmt.Sprintf("%d requests at once left no place in time", r.Count)
 	}
 }
+
+// ErrTooLong is an answer that is longer than any may be.
+var ErrTooLong = errors.New("the answer is too long")
 
 // StatusError is an answer whose status says that the CRM failed.
 type StatusError struct{ Status int }

@@ -222,6 +222,8 @@ func (s *State) judge(ctx context.Context, p permit, note *Note, began time.Time
 	switch {
 	case err == nil && isFailure(ctx, response.StatusCode):
 		s.health.fail(p, began, &StatusError{response.StatusCode})
+	case err == nil && isTooLong(response):
+		s.health.fail(p, began, ErrTooLong)
 	case err == nil:
 		s.health.succeed(p)
 		s.tempo.learn(now.Sub(began))
