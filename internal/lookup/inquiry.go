@@ -33,11 +33,11 @@ type part struct {
 const longestReserve = 25 * time.Millisecond
 
 // until is when the answer must be decided; zero if there is no deadline.
-func (q *inquiry) until() time.Time {
-	if q.terms.Deadline <= 0 {
+func (t Terms) until() time.Time {
+	if t.Deadline <= 0 {
 		return time.Time{}
 	}
-	return q.terms.Arrived.Add(q.terms.Deadline - reserve(q.terms.Deadline))
+	return t.Arrived.Add(t.Deadline - reserve(t.Deadline))
 }
 
 func reserve(deadline time.Duration) time.Duration { return min(deadline/8, longestReserve) }
@@ -122,7 +122,7 @@ func (q *inquiry) wait(ctx context.Context) {
 	defer q.leave()
 	var deadline <-chan time.Time
 	if q.terms.Deadline > 0 {
-		timer := time.NewTimer(time.Until(q.until()))
+		timer := time.NewTimer(time.Until(q.terms.until()))
 		defer timer.Stop()
 		deadline = timer.C
 	}

@@ -109,7 +109,7 @@ func (s *Source) ask(q *inquiry, at int) (report Report, f *flight, joined bool)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f := s.flights[flightName(key, q.terms.Patient)]; f != nil && f.board(q.seat(at), q.until()) {
+	if f := s.flights[flightName(key, q.terms.Patient)]; f != nil && f.board(q.seat(at), q.terms.until()) {
 		return Report{}, f, true
 	}
 	if how != anew { // it may have landed just now
@@ -118,8 +118,8 @@ func (s *Source) ask(q *inquiry, at int) (report Report, f *flight, joined bool)
 			return e.report(s.name, now), nil, false
 		}
 	}
-	f = s.start(key, q.query, how, q.terms, q.until())
-	f.board(q.seat(at), q.until())
+	f = s.start(key, q.query, how, q.terms)
+	f.board(q.seat(at), q.terms.until())
 	return Report{}, f, false
 }
 
@@ -143,7 +143,7 @@ func (s *Source) renew(key string, query crm.Query) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.flights[key] == nil && !s.retired {
-		s.start(key, query, renewing, Terms{}, time.Time{})
+		s.start(key, query, renewing, Terms{})
 	}
 }
 
@@ -174,10 +174,10 @@ func flightName(key string, patient bool) string {
 // longest patience of a page.
 const patientLimit = 2 * time.Minute
 
-// start starts a flight that is waited for up to a time; zero if nobody does, or
-// without hurry. The lock is held.
-func (s *Source) start(key string, query crm.Query, how mode, terms Terms, until time.Time) *flight {
-	f := &flight{name: flightName(key, terms.Patient), patient: terms.Patient, started: time.Now(), until: until}
+// start starts a flight on the terms of who waits for it; none if nobody does. The
+// lock is held.
+func (s *Source) start(key string, query crm.Query, how mode, terms Terms) *flight {
+	f := &flight{name: flightName(key, terms.Patient), patient: terms.Patient, started: time.Now(), until: terms.until()}
 	f.life, f.abort = context.WithCancelCause(context.Background())
 	s.flights[f.name] = f
 	go s.fly(f, key, query, how, terms.Deadline/2)

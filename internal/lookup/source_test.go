@@ -458,15 +458,21 @@ func (p pause) RoundTrip(*http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
 }
 
+// occupy has another caller looked up.
+func occupy(t *testing.T, e *Engine) {
+	t.Helper()
+	other := query(t)
+	other.Number, _ = other.Region.Parse("0612345678")
+	go func() { _ = e.Find(t.Context(), other, Terms{}) }()
+	synctest.Wait()
+}
+
 // What has not been sent when its last call has to be answered is not sent at all.
 func TestARequestDoesNotOutliveItsCallsInTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := engine(queued(3 * time.Second))
 		defer e.Retire()
-		other := query(t)
-		other.Number, _ = other.Region.Parse("0612345678")
-		go func() { _ = e.Find(t.Context(), other, Terms{}) }()
-		synctest.Wait()
+		occupy(t, e)
 		began := time.Now()
 		f := e.Find(t.Context(), query(t), Terms{Deadline: 800 * time.Millisecond})
 		if refusal, ok := errors.AsType[*protect.Refusal](f.Err); !ok || refusal.Why != protect.Crowded || time.Since(began) >= 775*time.Millisecond {
@@ -482,10 +488,7 @@ func TestARequestWaitsInTheQueueForTheLastOfItsCalls(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				e := engine(queued(2 * time.Second))
 				defer e.Retire()
-				other := query(t)
-				other.Number, _ = other.Region.Parse("0612345678")
-				go func() { _ = e.Find(t.Context(), other, Terms{}) }()
-				synctest.Wait()
+				occupy(t, e)
 				var calls sync.WaitGroup
 				calls.Go(func() {
 					if f := e.Find(t.Context(), query(t), Terms{Deadline: 800 * time.Millisecond}); len(f.Records) > 0 || f.Err == nil {
