@@ -334,18 +334,12 @@ func TestAQueueThatIsFullRefusesAtOnce(t *testing.T) {
 	})
 }
 
-// Those behind it get what is left of their time, which is little.
 func TestACRMThatHangsIsNoticedBehindAQueueToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := ask(Options{Concurrent: 1, Failures: 3}, hang)
 		var all sync.WaitGroup
-		for i := range 3 {
-			time.Sleep(10 * time.Millisecond)
-			all.Go(func() {
-				ctx, cancel := context.WithTimeout(t.Context(), time.Second+time.Duration(i)*10*time.Millisecond)
-				defer cancel()
-				_, _, _ = a.send(ctx, "")
-			})
+		for range 3 {
+			all.Go(func() { _ = a.call(t, 9*time.Second) })
 		}
 		all.Wait()
 		a.hasArrived(t, 3)

@@ -168,7 +168,7 @@ func (t *Transport) attempt(request *http.Request, note *Note) (response *http.R
 		if recovered := recover(); recovered != nil { // it may be in a goroutine of its own
 			response, err = nil, fmt.Errorf("the transport panicked: %T", recovered)
 		}
-		t.state.judge(ctx, p, note, began, response, err)
+		t.state.judge(ctx, p, began, response, err)
 	}()
 	note.tries.Add(1)
 	response, err = t.next.RoundTrip(request.WithContext(ctx))
@@ -204,12 +204,11 @@ func (s *State) mayPass(ctx context.Context, err error) bool {
 	return !untrusted
 }
 
-// tooShort is a time in which no CRM need answer, unless those that waited for
-// it were held up by requests that it did not answer either.
+// tooShort is a time in which no CRM need answer.
 const tooShort = 100 * time.Millisecond
 
 // judge notes what an attempt tells of the CRM.
-func (s *State) judge(ctx context.Context, p permit, note *Note, began time.Time, response *http.Response, err error) {
+func (s *State) judge(ctx context.Context, p permit, began time.Time, response *http.Response, err error) {
 	if broken, ok := errors.AsType[*brokenConnection](err); ok {
 		response, err = broken.response, broken.err
 	} else if response != nil {
@@ -229,7 +228,7 @@ func (s *State) judge(ctx context.Context, p permit, note *Note, began time.Time
 		s.tempo.learn(now.Sub(began))
 	case errors.Is(ctx.Err(), context.Canceled):
 		s.health.unclear(p) // the answer was no longer wanted
-	case ctx.Err() != nil && now.Sub(began) < tooShort && note.Waited() == 0:
+	case ctx.Err() != nil && now.Sub(began) < tooShort:
 		s.health.unclear(p)
 	case ctx.Err() != nil:
 		s.health.fail(p, began, context.Cause(ctx))
