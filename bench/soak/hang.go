@@ -57,10 +57,7 @@ func hang(ctx context.Context, o options) (*result, error) {
 		return nil, err
 	}
 
-	r.demand("calls", number(outage.Calls), "all answered, as `unreachable`", outage.Errors == 0)
-	if outage.Errors > 0 {
-		r.details = append(r.details, fmt.Sprintf("%d agents got no answer, or a wrong one; the last: %v", outage.Errors, outage.FirstErr))
-	}
+	r.answered(outage, "all answered, as `unreachable`")
 	r.note("half of them within", millis(outage.P50))
 	r.note("99 % within", millis(outage.P99))
 	r.atMost("99.9 % within", outage.P999, deadline+20*time.Millisecond)

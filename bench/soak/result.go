@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/screenpop/caddy-screenpop/bench/internal/load"
 )
 
 // result is what a part brought.
@@ -35,6 +37,14 @@ func (r *result) demand(what, measured, target string, met bool) {
 // atMost adds one that has to be that low.
 func (r *result) atMost(what string, measured, most time.Duration) {
 	r.demand(what, millis(measured), "at most "+millis(most), measured <= most)
+}
+
+// answered demands that every call of a round was answered as it should.
+func (r *result) answered(round load.Round, target string) {
+	r.demand("calls", number(round.Calls), target, round.Errors == 0)
+	if round.Errors > 0 {
+		r.details = append(r.details, fmt.Sprintf("%d agents got no answer, or a wrong one; the last: %v", round.Errors, round.FirstErr))
+	}
 }
 
 // missed counts the figures that were not met.
