@@ -108,7 +108,7 @@ func BenchmarkAnswer(b *testing.B) {
 }
 
 // provisioned is the handler of a site, without a server.
-func provisioned(b *testing.B, site string) *Handler {
+func provisioned(b testing.TB, site string) *Handler {
 	b.Helper()
 	file := filepath.Join(b.TempDir(), "Caddyfile")
 	if err := os.WriteFile(file, []byte("http://localhost {\n"+site+"\n}\n"), 0o600); err != nil {

@@ -367,6 +367,19 @@ func TestNoWorkerOfASmallServerIsHeldAhead(t *testing.T) {
 	}
 }
 
+// A CRM that bears one request at a time may have one worker.
+func TestNoMoreIsOpenedAheadThanMayBeUsedAtOnce(t *testing.T) {
+	for options, want := range map[string]int{"": 2, "protect off": 2, "protect {\n\tconcurrent 1\n}": 1} {
+		site := newPhonebook(t).site("")
+		from, to := strings.Index(site, "lookup contact"), strings.Index(site, "search_url")
+		second := strings.Replace(site[from:to], "lookup contact", "lookup lead", 1)
+		rest := provisioned(t, site[:from]+second+options+"\n"+site[from:]).engine.Connectors()[0].(*REST)
+		if got := rest.warmer.most; got != want {
+			t.Errorf("%q: %d connections, want %d", options, got, want)
+		}
+	}
+}
+
 // The connection is ready a moment after the server is trusted: a request in between
 // opens another.
 func TestTheFirstRequestUsesAConnectionThatWasOpenedAhead(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 )
 
 // warmer opens the connections that the first call needs, and fetches the token
-// or session that the CRM wants, once the configuration serves. It has no exported part: Caddy logs whom it tells of
-// events.
+// or session that the CRM wants, once the configuration serves. It has no
+// exported part: Caddy logs whom it tells of events.
 type warmer struct {
 	engine    *crm.REST
 	most      int // connections

@@ -282,8 +282,10 @@ func (n Number) worldwide() string {
 // An Italian 06 written nationally reads as a French mobile: a foreign number is
 // written with the prefix for abroad.
 func (n Number) dialled() string {
-	if parsed := n.parsed(); n.domestic && parsed != nil {
-		return phonenumbers.Format(parsed, phonenumbers.NATIONAL)
+	if n.domestic {
+		if parsed := n.parsed(); parsed != nil {
+			return phonenumbers.Format(parsed, phonenumbers.NATIONAL)
+		}
 	}
 	return n.idd + " " + strings.TrimPrefix(n.worldwide(), "+")
 }
